@@ -3,11 +3,13 @@
 import gc
 import math
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -135,6 +137,24 @@ def shared() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+#: Programs that can show the report's pages.
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Return this system's Chromium; tests that need it are skipped with the reason if there is none."""
+    reason = "the package playwright is not installed (make test installs it)"
+    playwright = pytest.importorskip("playwright.sync_api", reason=reason)
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        pytest.skip(f"no browser on this machine: none of {', '.join(BROWSERS)} is installed")
+    with playwright.sync_playwright() as started:
+        chromium = started.chromium.launch(executable_path=program)
+        yield chromium
+        chromium.close()
 
 
 #: Files of the original study, which are evaluated together.

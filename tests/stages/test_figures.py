@@ -27,17 +27,17 @@ def test_each_figure_is_there_or_has_a_reason(dataset: Path, tmp_path: Path, cap
     drawn = {figure.name for figure in figures_of("trust")} - set(reasons)
     assert {path.name for path in out.iterdir()} == {
         "left_out.json",
-        *(f"{name}.{suffix}" for name in drawn for suffix in ("svg", "png")),
+        *(f"{name}.{suffix}" for name in drawn for suffix in ("svg", "png", "html")),
     }
     assert "meters is left out" in capfd.readouterr().err
 
 
 def test_stale_figures_are_removed_and_nothing_else(dataset: Path, tmp_path: Path) -> None:
-    for name in ("meters.svg", "meters.png", "mine.svg", "notes.txt"):
+    for name in ("meters.svg", "meters.png", "meters.html", "mine.svg", "notes.txt"):
         (tmp_path / name).write_text("old")
     figures.figures(dataset, "trust", tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
-    assert not {"meters.svg", "meters.png"} & names
+    assert not {"meters.svg", "meters.png", "meters.html"} & names
     assert {"mine.svg", "notes.txt", "timeseries.svg"} <= names
 
 

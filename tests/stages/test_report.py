@@ -411,6 +411,24 @@ def test_a_folder_that_is_not_a_chapter_is_refused(
     assert not (tmp_path / "overview.rst").exists()
 
 
+def test_tables_without_rows_are_on_the_first_page(
+    tmp_path: Path, write: Write, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "dataset")
+    folders = chapters(tmp_path / "figures")
+    (tmp_path / "tables").mkdir()
+    reasons = tmp_path / "tables" / "left_out.json"
+    reasons.write_text(json.dumps({"Flagged *runs": "None {has} a flag."}))
+    arguments = ["report", "--dataset", str(tmp_path / "dataset"), "--tables", str(tmp_path / "tables")]
+    arguments += ["--out", str(tmp_path / "overview.rst"), "--figures", *map(str, folders)]
+    assert main(arguments) == 0
+    page = rendered(tmp_path / "overview.rst")
+    assert "Flagged *runs: None {has} a flag." in page[page.index("Tables left out") :]
+    reasons.write_text("[]")
+    assert main(arguments) == 2
+    assert "does not contain reasons by table; run `baler-energy tables` again" in capfd.readouterr().err
+
+
 def test_no_runs_is_an_input_error(tmp_path: Path, write: Write, capfd: pytest.CaptureFixture[str]) -> None:
     write(tmp_path)
     pq.write_table(pq.read_table(tmp_path / "runs.parquet").slice(0, 0), tmp_path / "runs.parquet")

@@ -7,10 +7,10 @@ rule figures:
     output:
         report(
             directory(f"{RESULTS}/figures/{{chapter}}"),
-            patterns=["{name}.svg"],
+            patterns=["{name}.html"],
             caption="../report/caption.rst",
             category=lambda w: chapters.chapter_title(w.chapter),
-            labels={"figure": "{name}"},
+            labels=lambda w: chapters.labels(chapters.figures_of(w.chapter), w.name),
         ),
     log:
         f"{LOGS}/figures-{{chapter}}.log",
@@ -19,7 +19,9 @@ rule figures:
         runtime=lambda w, attempt: 15 * attempt,
     params:
         dataset=folder_of_input,
-        captions=lambda w: chapters.Captions(lambda: chapters.figures_of(w.chapter)),
+        captions=lambda w: chapters.Captions(
+            lambda: chapters.figures_of(w.chapter), "svg"
+        ),
         source=lambda w: fingerprint(*sources.drawn(w.chapter)),
     shell:
         "baler-energy figures --dataset {params.dataset:q} --chapter {wildcards.chapter} --out {output:q}"
@@ -35,7 +37,7 @@ rule tables:
             patterns=["{name}.html"],
             caption="../report/caption.rst",
             category=chapters.TABLES_TITLE,
-            labels={"table": "{name}"},
+            labels=lambda w: chapters.labels(chapters.tables(), w.name, "table"),
         ),
     log:
         f"{LOGS}/tables.log",
@@ -44,7 +46,7 @@ rule tables:
         runtime=lambda w, attempt: 15 * attempt,
     params:
         dataset=folder_of_input,
-        captions=chapters.Captions(chapters.tables),
+        captions=chapters.Captions(chapters.tables, "csv"),
         source=fingerprint(*sources.tabulated(), *sources.analysed("tables", CODECS)),
     shell:
         "baler-energy tables --dataset {params.dataset:q} --out {output:q} > {log:q} 2>&1"
@@ -54,6 +56,7 @@ rule report:
     input:
         rules.collect.output,
         figures=expand(rules.figures.output, chapter=CHAPTERS),
+        tables=rules.tables.output,
     output:
         f"{RESULTS}/overview.rst",
     log:
@@ -65,4 +68,5 @@ rule report:
         dataset=folder_of_input,
         source=fingerprint(*sources.reported()),
     shell:
-        "baler-energy report --dataset {params.dataset:q} --figures {input.figures:q} --out {output:q} > {log:q} 2>&1"
+        "baler-energy report --dataset {params.dataset:q} --figures {input.figures:q} --tables {input.tables:q}"
+        " --out {output:q} > {log:q} 2>&1"

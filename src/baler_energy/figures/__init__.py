@@ -3,7 +3,7 @@
 - `cost`, `hotspots`, `trust`, `worth`, `savings`: the chapters, with a module for each figure or group of figures
 - `tables`: a module for each table
 - `captions`: sentences shared by several captions
-- `chapters`: titles, figures, tables and captions by chapter; imports nothing heavy
+- `chapters`: titles, figures, tables, labels and captions by chapter; imports nothing heavy
 - `base`: tables of a dataset, figures and tables of the report, and why one is left out
 - `selection`: the study's centre, sweeps along axes, and their descriptions
 - `style`: colours, markers, units on axes, writing SVG and PNG
@@ -16,7 +16,8 @@
 - `runtime_rows`: what computes a trained network
 - `codec_marks`: how figures draw families of codecs
 - `labels`: labels at the ends of curves
-- `readable`: the tables as text; `page`: a table as an HTML page
+- `readable`: the tables as text; `page`: a table or a figure as an HTML page; `page_scripts`: its styles and scripts
 - `advice`: output of ``advise``
-- `overview`: the report's first page; `stated`: its numbers, and what is known where a mean cannot be stated
+- `overview`: the report's first page; `stated`: its numbers, and what is known where a mean cannot be stated;
+  `report_repairs`: what it changes in Snakemake's report
 """

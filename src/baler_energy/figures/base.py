@@ -118,14 +118,14 @@ class TableSpec:
     notes
         Sentences that depend on the data.
     without_rows
-        The reason that the page shows if the table has no rows.
+        The reason, if the table has no rows.
     averaged
         Values are means without the flagged runs; the page says how many were excluded.
-    varied
-        Rows may differ in engine, model and packing; a value that is the same in all rows is a sentence, not a column.
     by_dataset
         If a study has several datasets, there is a table for each, as it is about the centre; otherwise one has the
         rows of all.
+    main
+        Headings of the columns that a narrow window shows; it leaves out others, from the right.
     """
 
     name: str
@@ -135,10 +135,10 @@ class TableSpec:
     rows: Callable[[pd.DataFrame, int], list[dict[str, str]]]
     count: Callable[[pd.DataFrame], int] = len
     notes: Callable[[pd.DataFrame, Tables], list[str]] = _no_notes
-    without_rows: str = ""
+    without_rows: str = "The study has no data for it."
     averaged: bool = False
-    varied: bool = False
     by_dataset: bool = False
+    main: tuple[str, ...] = ()
 
 
 class Dataset(Tables):

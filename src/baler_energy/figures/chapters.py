@@ -1,4 +1,4 @@
-"""The report's chapters: their titles, figures, tables and captions. Each is imported on demand."""
+"""The report's chapters, and the titles and captions of their figures and tables. Each is imported on demand."""
 
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
@@ -8,7 +8,7 @@ from baler_energy import variants
 if TYPE_CHECKING:
     from baler_energy.figures.base import FigureSpec, TableSpec
 
-__all__ = ["TABLES_TITLE", "Captions", "chapter_title", "figures_of", "tables"]
+__all__ = ["TABLES_TITLE", "Captions", "chapter_title", "figures_of", "labels", "tables"]
 
 #: Category of the tables in the report, which sorts categories by name. The categories of figures are chapter titles.
 TABLES_TITLE = "6. Tables"
@@ -30,6 +30,12 @@ def tables() -> tuple["TableSpec", ...]:
     return tuple(variants.load(module).TABLE for module in variants.TABLES.values())
 
 
+def labels(specs: "Iterable[FigureSpec | TableSpec]", name: str, kind: str = "") -> dict[str, str]:
+    """Return what the report lists a page under. It needs different labels, so tables have their kind in brackets."""
+    title, _ = _found(specs, name)
+    return {"title": f"{title} ({kind})" if kind else title}
+
+
 class Captions:
     """Captions by name, in plain text that is valid reStructuredText.
 
@@ -40,18 +46,25 @@ class Captions:
     ----------
     specs
         Returns the figures or tables.
+    suffix
+        Of the file with the figure or the numbers, which the caption names.
     """
 
-    def __init__(self, specs: Callable[[], "Iterable[FigureSpec | TableSpec]"]) -> None:
-        self._specs = specs
+    def __init__(self, specs: Callable[[], "Iterable[FigureSpec | TableSpec]"], suffix: str = "") -> None:
+        self._specs, self._suffix = specs, suffix
 
     def __getitem__(self, name: str) -> str:
-        # With several datasets, a figure is in the folder of the one that it is about.
-        dataset, _, own = name.rpartition("/")
-        (found,) = (spec for spec in self._specs() if spec.name == own)
-        title = f"{found.title} ({dataset})" if dataset else found.title
-        return f"**{title}.** {found.caption}"
+        title, caption = _found(self._specs(), name)
+        file = f" File: {name}.{self._suffix}." if self._suffix else ""
+        return f"**{title}.** {caption}{file}"
 
     def __repr__(self) -> str:
         """Return the same text for all, since Snakemake shows parameters in the report."""
         return "captions"
+
+
+def _found(specs: "Iterable[FigureSpec | TableSpec]", name: str) -> tuple[str, str]:
+    """Title and caption by name. With several datasets, a page is in the folder of the one that it is about."""
+    dataset, _, own = name.rpartition("/")
+    (found,) = (spec for spec in specs if spec.name == own)
+    return (f"{found.title} ({dataset})" if dataset else found.title), found.caption

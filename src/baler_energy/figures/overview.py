@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import pandas as pd
 
@@ -10,6 +11,7 @@ from baler_energy.analysis.statistics import clean, flagged, mean_interval
 from baler_energy.config.shown import phrase_of
 from baler_energy.figures.base import Tables, by_dataset
 from baler_energy.figures.chapters import chapter_title
+from baler_energy.figures.report_repairs import REPAIRS
 from baler_energy.figures.selection import (
     OPERATIONS,
     at_point,
@@ -37,10 +39,6 @@ __all__ = ["escape_jinja", "escape_rst", "overview"]
 _MOST_FLAGGED = 20
 #: Both measures of the error, in words.
 _ERRORS = {"mean_rms_over_range": "RMS residual / range", "mean_nrmse": "RMS residual / standard deviation"}
-#: Snakemake's report centres this page. Without this rule, the top of a page taller than the window is out of reach.
-_REACHABLE = """.. raw:: html
-
-   <style>.grow.h-screen { align-items: safe center }</style>"""
 #: Everything at which Python, and so docutils, divides lines, other control characters, and halves of characters.
 _BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 #: What begins a list, a directive, a table, a field and so on, where it is the first in a line.
@@ -48,7 +46,12 @@ _BLOCK = re.compile(r"[^\w\s\\]|\w+[.)](\s|$)")
 _PLACE = ["device", "operation", "energy_evidence", "energy_scope"]
 
 
-def overview(tables: Tables, study: str, left_out: Mapping[str, Mapping[str, str]]) -> str:
+def overview(
+    tables: Tables,
+    study: str,
+    left_out: Mapping[str, Mapping[str, str]],
+    tables_left_out: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """Write the first page: what was found, on which machine, how far to trust it, and what is missing.
 
     Parameters
@@ -59,6 +62,8 @@ def overview(tables: Tables, study: str, left_out: Mapping[str, Mapping[str, str
         Title of the study.
     left_out
         By chapter, the reason by title of each figure that was left out.
+    tables_left_out
+        The reason by title of each table that was left out.
 
     Returns
     -------
@@ -67,7 +72,7 @@ def overview(tables: Tables, study: str, left_out: Mapping[str, Mapping[str, str
     """
     runs, each = tables["runs"], by_dataset(tables)
     parts = [
-        _REACHABLE,
+        REPAIRS,
         _heading(study, "="),
         *([f"**{escape_rst(text)}**" for text in flagged_sentence(runs)] if clean(runs).empty else []),
         f"**{_evidence(runs)}**",
@@ -90,6 +95,7 @@ def overview(tables: Tables, study: str, left_out: Mapping[str, Mapping[str, str
         _heading("Figures left out", "-"),
         *_in_no_figure(tables["left_out"]),
         _left_out(left_out),
+        *_tables_left_out(tables_left_out),
     ]
     return escape_jinja("\n\n".join(parts) + "\n")
 
@@ -340,3 +346,8 @@ def _left_out(left_out: Mapping[str, Mapping[str, str]]) -> str:
         for title, reason in reasons.items()
     ]
     return _bullets(map(escape_rst, lines)) if lines else "None."
+
+
+def _tables_left_out(reasons: Mapping[str, str]) -> list[str]:
+    lines = [escape_rst(f"{title}: {reason}") for title, reason in reasons.items()]
+    return [_heading("Tables left out", "-"), _bullets(lines)] if lines else []

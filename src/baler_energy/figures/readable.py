@@ -22,8 +22,8 @@ __all__ = ["MOST_ROWS", "Row", "each", "note_centre", "notes", "place", "quantit
 
 #: A row of a table, by column.
 Row = dict[Any, Any]
-#: Most rows on a page; programs read the CSV, which has all.
-MOST_ROWS = 1000
+#: Most rows on a page, which would exceed `page.MOST_BYTES` with more; the CSV has all.
+MOST_ROWS = 500
 
 
 def notes(table: TableSpec, frame: pd.DataFrame, tables: Tables) -> list[str]:
@@ -43,11 +43,9 @@ def notes(table: TableSpec, frame: pd.DataFrame, tables: Tables) -> list[str]:
     if table.averaged:
         said += flagged_sentence(runs)
     said += table.notes(frame, tables)
-    if table.varied and (same := _common(frame)):
-        said.append(f"All rows: {', '.join(f'{axis} {frame[axis].iloc[0]}' for axis in same)}.")
     if (rows := table.count(frame)) > MOST_ROWS:
-        said.append(f"The first {MOST_ROWS:,} of {rows:,} rows; {table.name}.csv, next to this page, has all of them.")
-    return [*said, table.without_rows] if frame.empty and table.without_rows else said
+        said.append(f"The first {MOST_ROWS:,} of {rows:,} rows; {table.name}.csv has all of them.")
+    return said
 
 
 def note_centre(frame: pd.DataFrame, tables: Tables) -> list[str]:
@@ -65,13 +63,7 @@ def readable(table: TableSpec, frame: pd.DataFrame) -> pd.DataFrame:
     frame
         Its numbers; the result has at most `MOST_ROWS` rows, and none if there are none.
     """
-    shown = pd.DataFrame(table.rows(frame, MOST_ROWS))
-    return shown.drop(columns=[axis for axis in _common(frame) if axis in shown]) if table.varied else shown
-
-
-def _common(frame: pd.DataFrame) -> list[str]:
-    """Text axes that have the same value in all rows, and so no column."""
-    return [axis for axis in ("engine", "model", "packing") if frame[axis].nunique(dropna=False) == 1]
+    return pd.DataFrame(table.rows(frame, MOST_ROWS)).fillna("")
 
 
 def each(row: Callable[[Row], dict[str, str]]) -> Callable[[pd.DataFrame, int], list[dict[str, str]]]:

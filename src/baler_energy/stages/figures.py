@@ -1,11 +1,11 @@
-"""Stage ``figures``: the figures of one chapter, as SVG and PNG."""
+"""Stage ``figures``: the figures of one chapter, as SVG, PNG and HTML."""
 
 import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
 from baler_energy.figures.chapters import figures_of
-from baler_energy.files import discard, output_folder, write_json
+from baler_energy.files import discard, output_folder, write_json, write_text
 from baler_energy.progress import announce, progress
 from baler_energy.stages.file_names import LEFT_OUT
 from baler_energy.variants import CHAPTERS
@@ -16,8 +16,8 @@ HELP = "draw the figures of one chapter of the report"
 EPILOG = """examples:
   baler-energy figures --dataset results/laptop/dataset --chapter cost --out results/laptop/figures/cost
 
-Writes NAME.svg and NAME.png, and left_out.json with the reason for each figure that these data cannot fill. Of a study
-with several datasets, figures about one of them are in a folder of its name.
+Writes NAME.svg, NAME.png and NAME.html (a page that zooms), and left_out.json with the reason for each figure that has
+no data here. Of a study with several datasets, figures about one of them are in a folder of its name.
 """
 
 
@@ -43,8 +43,8 @@ def figures(dataset: Path, chapter: str, out: Path) -> dict[str, str]:
     chapter
         Key of `CHAPTERS`.
     out
-        Folder for ``NAME.svg``, ``NAME.png`` and ``left_out.json``. With several datasets, ``NAME`` of a figure about
-        one of them is ``DATASET/NAME``.
+        Folder for ``NAME.svg``, ``NAME.png``, ``NAME.html`` and ``left_out.json``. With several datasets, ``NAME`` of a
+        figure about one of them is ``DATASET/NAME``.
 
     Returns
     -------
@@ -57,6 +57,7 @@ def figures(dataset: Path, chapter: str, out: Path) -> dict[str, str]:
         A table is missing or damaged.
     """
     from baler_energy.figures.base import Dataset, NoData, Tables, by_dataset
+    from baler_energy.figures.page import figure_page
     from baler_energy.figures.style import save
 
     tables: Tables = Dataset(dataset)
@@ -75,6 +76,9 @@ def figures(dataset: Path, chapter: str, out: Path) -> dict[str, str]:
             left_out[path] = str(reason)
             announce(f"{path} is left out: {reason}")
         else:
+            svg, png = ((out / f"{path}.{kind}").read_bytes() for kind in ("svg", "png"))
+            title = f"{figure.title} ({name})" if name else figure.title
+            write_text(out / f"{path}.html", figure_page(title, figure.caption, svg, png))
             drawn.add(path)
     names = {figure.name for figure in figures_of(chapter)}
     own = {(Path(name) / figure).as_posix() for name in ("", *each) for figure in names}
@@ -86,5 +90,5 @@ def figures(dataset: Path, chapter: str, out: Path) -> dict[str, str]:
 def _remove_stale(out: Path, names: Iterable[str]) -> None:
     """Remove figures that an earlier call drew; the folder may have other pictures, of the user."""
     for name in names:
-        for suffix in (".svg", ".png"):
+        for suffix in (".svg", ".png", ".html"):
             discard(out / f"{name}{suffix}")

@@ -16,7 +16,7 @@ HELP = "write the first page of the HTML report"
 EPILOG = """example:
   baler-energy report --dataset results/laptop/dataset --figures results/laptop/figures/cost \\
       results/laptop/figures/hotspots results/laptop/figures/trust results/laptop/figures/worth \\
-      results/laptop/figures/savings --out results/laptop/overview.rst
+      results/laptop/figures/savings --tables results/laptop/tables --out results/laptop/overview.rst
 
 The page is reStructuredText for the `report:` directive of the Snakefile.
 """
@@ -33,15 +33,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help=f"folders of the chapters' figures; their names are chapters ({', '.join(CHAPTERS)})",
     )
+    parser.add_argument("--tables", type=Path, metavar="DIR", help="folder of the tables: names those without rows")
     parser.add_argument("--out", type=output_file, required=True, help="the page to write (.rst)")
 
 
 def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
-    report(args.dataset, args.figures, args.out)
+    report(args.dataset, args.figures, args.out, args.tables)
 
 
-def report(dataset: Path, figures: Sequence[Path], out: Path) -> None:
+def report(dataset: Path, figures: Sequence[Path], out: Path, tables: Path | None = None) -> None:
     """Write the report's first page.
 
     Parameters
@@ -52,6 +53,8 @@ def report(dataset: Path, figures: Sequence[Path], out: Path) -> None:
         Folders that stage ``figures`` wrote, named by chapter.
     out
         The reStructuredText file.
+    tables
+        Folder that stage ``tables`` wrote.
 
     Raises
     ------
@@ -61,29 +64,41 @@ def report(dataset: Path, figures: Sequence[Path], out: Path) -> None:
     from baler_energy.figures.base import Dataset
     from baler_energy.figures.overview import overview
 
-    left_out = {folder.name: _left_out(folder) for folder in figures}
+    figures_left_out = {folder.name: _of_chapter(folder) for folder in figures}
+    tables_left_out = {} if tables is None else _reasons(tables, "table")
     package = read_json(dataset / DATA_PACKAGE)
     if not isinstance(package, dict) or not isinstance(package.get("title"), str):
         raise InputError(f"{dataset / DATA_PACKAGE}: has no title; run `baler-energy collect` again.")
-    tables = Dataset(dataset)
-    if tables["runs"].empty:
+    data = Dataset(dataset)
+    if data["runs"].empty:
         raise InputError(f"{dataset / 'runs.parquet'}: contains no runs, so there is nothing to report.")
-    write_text(out, overview(tables, package["title"], left_out))
+    write_text(out, overview(data, package["title"], figures_left_out, tables_left_out))
 
 
-def _left_out(folder: Path) -> dict[str, str]:
+def _of_chapter(folder: Path) -> dict[str, str]:
     """Read which figures of a chapter were left out: the reason, by title."""
     if folder.name not in CHAPTERS:
         raise InputError(f"{folder}: is not the folder of a chapter; chapters are {', '.join(CHAPTERS)}.")
-    path = folder / LEFT_OUT
-    reasons = read_json(path)
+    reasons = _reasons(folder, "figure")
     titles = {figure.name: figure.title for figure in figures_of(folder.name)}
-    if not isinstance(reasons, dict) or not {name.rpartition("/")[2] for name in reasons} <= set(titles):
-        raise InputError(f"{path}: does not contain reasons by figure; run `baler-energy figures` again.")
-    return {_title(name, titles): str(reason) for name, reason in reasons.items()}
+    if not {name.rpartition("/")[2] for name in reasons} <= set(titles):
+        raise _damaged(folder, "figure")
+    return {_title(name, titles): reason for name, reason in reasons.items()}
 
 
 def _title(name: str, titles: Mapping[str, str]) -> str:
     """Return the title of a figure, with the name of the dataset that it is about if the study has several."""
     dataset, _, figure = name.rpartition("/")
     return f"{titles[figure]} ({dataset})" if dataset else titles[figure]
+
+
+def _reasons(folder: Path, kind: str) -> dict[str, str]:
+    """Read why figures or tables were left out."""
+    reasons = read_json(folder / LEFT_OUT)
+    if not isinstance(reasons, dict):
+        raise _damaged(folder, kind)
+    return {name: str(reason) for name, reason in reasons.items()}
+
+
+def _damaged(folder: Path, kind: str) -> InputError:
+    return InputError(f"{folder / LEFT_OUT}: does not contain reasons by {kind}; run `baler-energy {kind}s` again.")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from baler_energy.errors import InputError
 from baler_energy.figures import chapters
-from baler_energy.files import atomic_path, output_folder, write_text
+from baler_energy.files import discard, output_folder, write_json, write_text
+from baler_energy.stages.file_names import LEFT_OUT
 from baler_energy.variants import TABLES
 
 if TYPE_CHECKING:
@@ -19,9 +20,10 @@ HELP = "write the report's tables as CSV and HTML"
 EPILOG = f"""example:
   baler-energy tables --dataset results/laptop/dataset --out results/laptop/tables
 
-Writes NAME.csv (numbers, SI units) and NAME.html (for reading) of each table. A table without data in this study is
-empty and gives the reason. Of a study with several datasets, tables about the centre are in a folder for each. In the
-CSV, text that a spreadsheet would take for a formula has an apostrophe in front.
+Writes each table as NAME.csv (numbers, SI units) and NAME.html (for reading: it sorts and filters, and has the CSV in
+it). A table without rows in this study has no page; left_out.json gives the reason. Of a study with several datasets,
+tables about the centre are in a folder for each. In the CSV, text that a spreadsheet would take for a formula has an
+apostrophe in front.
 Tables: {", ".join(TABLES)}.
 """
 
@@ -53,15 +55,15 @@ def _as_text(cell: Any) -> Any:
 
 
 def tables(dataset: Path, out: Path) -> None:
-    """Write each table as CSV and as a self-contained HTML page.
+    """Write each table as CSV and, if it has rows, as a self-contained HTML page.
 
     Parameters
     ----------
     dataset
         Folder with the tables of the schema.
     out
-        Folder for ``NAME.csv`` and ``NAME.html``. With several datasets, ``NAME`` of a table about the centre is
-        ``DATASET/NAME``.
+        Folder for ``NAME.csv``, ``NAME.html``, and ``left_out.json``: by title, why a table has no rows. With several
+        datasets, ``NAME`` of a table about the centre is ``DATASET/NAME``.
 
     Raises
     ------
@@ -83,9 +85,16 @@ def tables(dataset: Path, out: Path) -> None:
         frames = [table.make(part) for table, _, part in found]
     except NoData as reason:
         raise InputError(f"{dataset}: {reason}; the tables need at least one.") from reason
+    left_out = dict[str, str]()
     for (table, name, part), frame in zip(found, frames, strict=True):
-        with atomic_path(out / name / f"{table.name}.csv") as temporary:
-            _without_formulas(frame).to_csv(temporary, index=False)
-        words = [*notes(table, frame, part), table.caption]
         title = f"{table.title} ({name})" if name else table.title
-        write_text(out / name / f"{table.name}.html", html_page(title, words, readable(table, frame)))
+        file, csv = f"{table.name}.csv", _without_formulas(frame).to_csv(index=False)
+        page, shown = out / name / f"{table.name}.html", readable(table, frame)
+        write_text(out / name / file, csv)
+        if shown.empty:
+            left_out[title] = table.without_rows
+            discard(page)
+        else:
+            words, main = notes(table, frame, part), table.main
+            write_text(page, html_page(title, words, shown, about=table.caption, main=main, csv=(file, csv)))
+    write_json(out / LEFT_OUT, left_out)

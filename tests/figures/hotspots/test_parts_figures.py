@@ -2,15 +2,17 @@
 
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import Rectangle
 
 from baler_energy.figures.base import NoData
 from baler_energy.figures.hotspots.calls import draw_calls
-from baler_energy.figures.hotspots.icicle import Block, nested
+from baler_energy.figures.hotspots.icicle import Block, draw_icicle, nested
 from baler_energy.figures.hotspots.lines import draw_copies, draw_lines
 from baler_energy.figures.hotspots.parts import draw_parts, draw_whole, parts_of
 from baler_energy.figures.hotspots.roofline import draw_roofline, work
 from baler_energy.figures.hotspots.shares import draw_shares
+from baler_energy.figures.style import grid, styled
 
 # As in synthetic_hotspots.py: 2 s at 50 W, of which 20 W idle.
 WHOLE_J, STATIC_J, WHOLE_S = 100.0, 40.0, 2.0
@@ -106,6 +108,50 @@ def test_nested_rows_become_blocks():
     first, second = nested(rows, "0.5")
     assert (first.label, first.width, second.label) == ("a", 3.0, "d")
     assert first.parts == [Block("b", 2.0, "0.5", parts=[Block("c", 1.0, "0.5")])]
+
+
+def labels_within_blocks(figure) -> list[str]:
+    """Draw, and return the labels; each has to be within the block at its middle."""
+    canvas = FigureCanvasAgg(figure)
+    with styled():
+        canvas.draw()
+    renderer, found = canvas.get_renderer(), []
+    for panel in figure.axes:
+        boxes = [patch for patch in panel.patches if isinstance(patch, Rectangle)]
+        for label in filter(lambda text: text.get_visible(), panel.texts):
+            x, y = label.get_position()
+            (box,) = (one for one in boxes if 0 < x - one.get_x() < one.get_width() and 0 < y - one.get_y() < 1)
+            room, taken = box.get_window_extent(renderer), label.get_window_extent(renderer)
+            assert room.x0 <= taken.x0 and taken.x1 <= room.x1, label.get_text()
+            assert room.y0 <= taken.y0 and taken.y1 <= room.y1, label.get_text()
+            found.append(label.get_text())
+    return found
+
+
+@pytest.mark.parametrize("draw", [draw_whole, draw_calls])
+def test_labels_do_not_leave_their_blocks(draw, measured):
+    with styled():
+        figure = draw(measured)
+    assert "100 %" in "".join(labels_within_blocks(figure))
+
+
+@pytest.mark.parametrize("height_in", [1.5, 2.5, 5.0])
+def test_labels_are_shortened_turned_or_left_out_where_there_is_less_room(height_in):
+    widths = {
+        "addmm": 60,
+        "WWWWWWWWWWWW": 20,
+        "backward_of_everything": 10,
+        "$copy": 5,
+        "mul": 3,
+        "MMMMMM": 1.5,
+        "x": 0.5,
+    }
+    with styled():
+        figure, panels = grid(1, 1, height_in)
+        parts = [Block(name, width, "0.3", known=name != "mul") for name, width in widths.items()]
+        draw_icicle(panels[0, 0], Block("whole", 100, "0.9", parts=[Block("parts", 100, "0.6", parts=parts)]))
+    found = labels_within_blocks(figure)
+    assert "addmm" in {text.partition("\n")[0] for text in found} and len(found) > 3
 
 
 def test_lines_have_their_parts_and_bytes(tables):

@@ -1,20 +1,23 @@
 """Icicle plots: a whole, its parts below it, and their parts below them, each as wide as its share."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import RendererBase
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
-
-from baler_energy.figures.style import plain
+from matplotlib.text import Text
 
 __all__ = ["Block", "draw_icicle", "nested"]
 
 #: Blocks narrower than this share of the whole have no label: nothing would fit.
-_NAMED = 0.018
-#: Width of a letter at the figures' width, as a share of the panel.
-_LETTER = 0.0082
+_NAMED = 0.01
+#: Fewest letters of a shortened label.
+_FEWEST = 3
+#: Font size, and space between a label and the edge of its block (points); width of a narrow letter over the size.
+_SIZE, _MARGIN, _NARROWEST = 7.5, 1.0, 0.4
 
 
 @dataclass
@@ -41,40 +44,59 @@ def draw_icicle(panel: Axes, root: Block, *, deepest: int = 8) -> None:
     panel.tick_params(axis="x", which="both", top=False)
 
 
+class _Label(Text):
+    """A block's label, of which as much is drawn as fits into the block; the space is only known when it is drawn."""
+
+    def __init__(self, box: Rectangle, name: str, percent: str, colour: str) -> None:
+        middle = box.get_x() + box.get_width() / 2, box.get_y() + box.get_height() / 2
+        look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": _SIZE, "color": colour}
+        super().__init__(*middle, f"{name}\n{percent}".strip(), parse_math=False, **look)
+        self.set_in_layout(False)
+        self._box, self._name, self._percent = box, name, percent
+
+    def _choices(self, wide: int, high: int) -> Iterator[tuple[str, float]]:
+        """Texts and their rotations, best first; `wide` and `high` are the most letters in both directions."""
+        yield f"{self._name}\n{self._percent}".strip(), 0
+        yield self._name, 0
+        yield self._name, 90
+        for most, turn in ((wide, 0), (high, 90)):
+            for end in range(min(most, len(self._name) - 1), _FEWEST - 1, -1):
+                if self._percent and not turn:
+                    yield f"{self._name[:end]}..\n{self._percent}", 0
+                yield f"{self._name[:end]}..", turn
+
+    def draw(self, renderer: RendererBase) -> None:
+        """Draw the first text that fits, or nothing."""
+        margins = 2 * renderer.points_to_pixels(_MARGIN)
+        letter = renderer.points_to_pixels(_NARROWEST * _SIZE)
+        room = self._box.get_window_extent(renderer)
+        self.set_visible(True)
+        for text, turn in self._choices(int(room.width / letter), int(room.height / letter)):
+            self.set_text(text)
+            self.set_rotation(turn)
+            taken = self.get_window_extent(renderer)
+            if taken.width + margins <= room.width and taken.height + margins <= room.height:
+                break
+        else:
+            self.set_visible(False)
+        super().draw(renderer)
+
+
 def _draw(panel: Axes, block: Block, start: float, level: int, whole: float, deepest: int) -> int:
     edge = {"edgecolor": "white" if block.known else "black", "linestyle": "-" if block.known else (0, (3, 2))}
-    panel.add_patch(Rectangle((start, level), block.width, 1, facecolor=block.colour, linewidth=0.8, **edge))  # type: ignore[arg-type]
+    box = Rectangle((start, level), block.width, 1, facecolor=block.colour, linewidth=0.8, **edge)  # type: ignore[arg-type]
+    panel.add_patch(box)
     share = block.width / whole
     if share >= _NAMED:
         dark = sum(weight * part for weight, part in zip((0.3, 0.59, 0.11), to_rgb(block.colour), strict=True)) < 0.5
-        room = max(1, int(share / _LETTER))
-        words = _fitted(block.label, share, room, block.known)
-        panel.text(
-            start + block.width / 2,
-            level + 0.5,
-            plain(words),
-            ha="center",
-            va="center",
-            fontsize=7.5,
-            color="white" if dark else "black",
-            rotation=90 if room < 5 else 0,
-            clip_on=True,
-        )
+        percent = f"{100 * share:.0f} %" if block.known else ""
+        panel.add_artist(_Label(box, block.label, percent, "white" if dark else "black"))
     levels = level + 1
     if level + 1 < deepest:
         for part in block.parts:
             levels = max(levels, _draw(panel, part, start, level + 1, whole, deepest))
             start += part.width
     return levels
-
-
-def _fitted(label: str, share: float, room: int, known: bool) -> str:
-    """Shorten a label to fit, with the share on a second line if it is known and there is room."""
-    percent = f"{100 * share:.0f} %" if known else ""
-    if room < 5:
-        return label if len(label) <= 8 else f"{label[:7]}."
-    name = label if len(label) <= room else f"{label[: room - 2]}.."
-    return f"{name}\n{percent}" if percent else name
 
 
 def nested(rows: Iterable[Mapping[str, object]], colour: str) -> list[Block]:

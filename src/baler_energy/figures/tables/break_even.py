@@ -253,4 +253,5 @@ TABLE = TableSpec(
     without_rows="The study's centre has no codec trained in epochs with all energies, or no other codec.",
     averaged=True,
     by_dataset=True,
+    main=("data", "kept", "ratio", f"saved {_AGAINST['recorded']}", f"saved {_AGAINST['best']}"),
 )

@@ -298,4 +298,5 @@ TABLE = TableSpec(
     without_rows="The study compares no codec trained in epochs with another family of codecs at its centre.",
     averaged=True,
     by_dataset=True,
+    main=("codec", "ratio", "times less stored", "evidence"),
 )

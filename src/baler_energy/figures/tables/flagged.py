@@ -43,4 +43,5 @@ TABLE = TableSpec(
     make=flagged_runs,
     rows=each(_row),
     notes=_notes,
+    without_rows="No run has a flag that excludes it.",
 )

@@ -68,5 +68,6 @@ TABLE = TableSpec(
     make=optimizers,
     rows=each(_row),
     averaged=True,
+    main=("optimizer", "time", "energy, modelled", "energy, measured"),
     without_rows=f"Nothing to compare: {NOTHING}.",
 )

@@ -101,7 +101,7 @@ TABLE = TableSpec(
     make=peers,
     rows=each(_row),
     notes=note_centre,
-    varied=True,
+    main=("tool", "value", "evidence", "ours", "theirs / ours", "reason"),
     without_rows="No other tool measured the same windows: the study lists none (peers.tools), and no formula applied.",
     by_dataset=True,
 )

@@ -68,5 +68,6 @@ TABLE = TableSpec(
     rows=each(_row),
     notes=note_trivial,
     averaged=True,
+    main=("operation", "pruning", "time per row", "energy per row"),
     without_rows="No pruned network was applied in the same way as an unpruned one.",
 )

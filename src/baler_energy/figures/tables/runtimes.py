@@ -120,6 +120,7 @@ TABLE = TableSpec(
     rows=each(_row),
     notes=note_trivial,
     averaged=True,
+    main=("runtime", "operation", "rows/s", "energy per row", "evidence"),
     without_rows="Only one runtime ran, so there is nothing to compare.",
     by_dataset=True,
 )

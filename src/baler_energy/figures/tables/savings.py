@@ -83,5 +83,6 @@ TABLE = TableSpec(
     rows=each(_row),
     notes=note_trivial,
     averaged=True,
+    main=("change", "time", "energy"),
     without_rows=f"Nothing to compare: {NOTHING}.",
 )
