@@ -30,8 +30,8 @@ def measured_summary(path: Path, facts: str, record: Measurement) -> str:
         f"{path}: {facts}",
         f"{record.operation}: {record.window.duration_s / record.iterations:.4g} s, {used}; {count}",
     ]
-    flags = relevant_flags(record.flags, record.readings, uses_gpu=uses_gpu)
-    wrong = [Flag(word) for word in flags.split(",") if word and word != Flag.MODELLED_ONLY]
-    if wrong:
-        lines.append("note: " + "; ".join(f"{flag}: {flag.meaning}" for flag in wrong))
+    wrong, notes = relevant_flags(record.flags, record.readings, uses_gpu=uses_gpu)
+    words = [word for words in (wrong, notes) if words for word in words.split(",") if word != Flag.MODELLED_ONLY]
+    if words:
+        lines.append("note: " + "; ".join(f"{word}: {Flag(word).meaning}" for word in words))
     return "\n".join(lines)
