@@ -56,7 +56,7 @@ def draw_codec_costs(tables: Tables) -> Figure:
         if points[column].isna().all():
             note_empty(panel)
     words = "Energy, measured" if measured else "Time"
-    panels[0].set_ylabel(f"{words} ({unit} per GB of the table as recorded)")
+    panels[0].set_ylabel(f"{words}\n({unit} per GB as recorded)")
     log_ticks(panels[0].yaxis, low, high)
     legend_by_kind(figure, points, styles, *threads_legend(others))
     reason = [] if measured else ["Energy is modelled or unknown for some codecs, so the figure shows time."]

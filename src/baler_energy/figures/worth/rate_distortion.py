@@ -40,7 +40,7 @@ def draw_rate_distortion(tables: Tables) -> Figure:
         panel.set(yscale="log", ylim=(low, high))
         curves.append(draw_against_error(panel, points, runs, styles, measure, "ratio"))
         ring_front(panel, points, measure)
-    panels[0].set_ylabel("Compression ratio (1: as large as recorded)")
+    panels[0].set_ylabel("Compression ratio\n(1: as large as recorded)")
     log_ticks(panels[0].yaxis, low, high)
     _bytes_axis(panels[-1], float((points["ratio"] * points["bytes_per_row"]).mean()), low, high)
     legend_by_kind(figure, points, styles, front_legend())
