@@ -67,8 +67,8 @@ class _Label(Text):
 
     def draw(self, renderer: RendererBase) -> None:
         """Draw the first text that fits, or nothing."""
-        margins = 2 * renderer.points_to_pixels(_MARGIN)
-        letter = renderer.points_to_pixels(_NARROWEST * _SIZE)
+        margins = 2 * float(renderer.points_to_pixels(_MARGIN))  # type: ignore[arg-type]
+        letter = float(renderer.points_to_pixels(_NARROWEST * _SIZE))  # type: ignore[arg-type]
         room = self._box.get_window_extent(renderer)
         self.set_visible(True)
         for text, turn in self._choices(int(room.width / letter), int(room.height / letter)):
