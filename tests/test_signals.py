@@ -16,7 +16,8 @@ from baler_energy.signals import end_tree, terminable
 @pytest.mark.parametrize("kind", ["atomic_path(target)", "temporary_folder(target)"])
 def test_nothing_half_written_is_left(tmp_path: Path, number: signal.Signals, kind: str):
     code = (
-        "import sys, time\nfrom pathlib import Path\nfrom baler_energy.files import atomic_path\n"
+        f"import signal, sys, time\nsignal.signal({number.value}, signal.SIG_DFL)\n"  # which nohup changes
+        "from pathlib import Path\nfrom baler_energy.files import atomic_path\n"
         "from baler_energy.signals import terminable\nfrom baler_energy.temporaries import temporary_folder\n"
         f"target = Path('table.baler')\nwith terminable(), {kind} as temporary:\n"
         "    (temporary / 'half' if temporary.is_dir() else temporary).touch()\n"

@@ -173,6 +173,10 @@ def _take(connection: socket.socket) -> Any:
     for number, file in enumerate(files):
         os.dup2(file, number)
         os.close(file)
+    # The streams of this process know whether its own files can seek; these are other files.
+    sys.stdin = os.fdopen(0, closefd=False)
+    sys.stdout = os.fdopen(1, "w", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
     left, parts = _LENGTH.unpack(head)[0], []
     while left:
         parts.append(connection.recv(left))
