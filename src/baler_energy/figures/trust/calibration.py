@@ -61,11 +61,11 @@ def _sentences(table: pd.DataFrame) -> list[str]:
             low, high = f"{1000 * values.min():.3g}", f"{1000 * values.max():.3g}"
             said.append(f"{words} {low if low == high else f'{low} to {high}'} ms")
     lines = [f"Counters: {', '.join(said)}." if said else "This machine has no counters."]
-    words = {"overhead_cpu": "its share of one CPU", "overhead_duration": "its effect on the duration"}
+    effects = {"overhead_cpu": "its share of one CPU", "overhead_duration": "its effect on the duration"}
     costs = [
-        f"{words[row['quantity']]}: {_effect(row['value'], row['spread'])}"
+        f"{effects[row['quantity']]}: {_effect(row['value'], row['spread'])}"
         for row in known.to_dict("records")
-        if row["quantity"] in words and pd.notna(row["spread"])
+        if row["quantity"] in effects and pd.notna(row["spread"])
     ]
     if costs:
         lines.append(f"Cost of measuring (± standard deviation): {'; '.join(costs)}.")
