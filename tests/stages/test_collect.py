@@ -64,7 +64,7 @@ def test_the_summary_averages_the_runs_that_count(results: Results) -> None:
     counted = runs[runs["in_mean"] & runs["at_reference"]]
     found = table[table["at_reference"]].set_index("operation")
     assert len(table) == 3 * 3 + 2 and found["n"].to_dict() == {"train": 1, "compress": 2, "decompress": 2}
-    assert found["run_flags"].to_dict() == {"train": "contaminated", "compress": None, "decompress": None}
+    assert found["run_flags"].dropna().to_dict() == {"train": "contaminated"}
     for operation, part in counted.groupby("operation"):
         assert found.loc[operation, "energy_j"] == pytest.approx(part["energy_j"].mean())
 

@@ -61,11 +61,11 @@ def _sentences(table: pd.DataFrame) -> list[str]:
             low, high = f"{1000 * values.min():.3g}", f"{1000 * values.max():.3g}"
             said.append(f"{words} {low if low == high else f'{low} to {high}'} ms")
     lines = [f"Counters: {', '.join(said)}." if said else "This machine has no counters."]
-    overheads = {"overhead_cpu": "its share of one CPU", "overhead_duration": "its effect on the duration"}
+    effects = {"overhead_cpu": "its share of one CPU", "overhead_duration": "its effect on the duration"}
     costs = [
-        f"{overheads[row['quantity']]}: {_effect(row['value'], row['spread'])}"
+        f"{effects[row['quantity']]}: {_effect(row['value'], row['spread'])}"
         for row in known.to_dict("records")
-        if row["quantity"] in overheads and pd.notna(row["spread"])
+        if row["quantity"] in effects and pd.notna(row["spread"])
     ]
     if costs:
         lines.append(f"Cost of measuring (± standard deviation): {'; '.join(costs)}.")
@@ -90,6 +90,5 @@ FIGURES = (
         "marks are measured, open marks modelled. The subtitle gives the counters' ticks, the shortest window that "
         "resolves 1 % (the minimum for measured jobs), and the overhead of measuring.",
         draw_calibration,
-        by_dataset=False,
     ),
 )
