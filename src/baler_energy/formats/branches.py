@@ -341,7 +341,8 @@ def stored_bytes(selection: Selection) -> int | None:
         return _page_bytes(selection.tree, {leaf.field_id for leaf in leaves})
     if any(leaf.embedded_baskets for leaf in leaves):
         return None
-    return sum(leaf.basket_compressed_bytes(number) for leaf in leaves for number in range(leaf.num_baskets))
+    total: int = sum(leaf.basket_compressed_bytes(number) for leaf in leaves for number in range(leaf.num_baskets))
+    return total
 
 
 def _page_bytes(ntuple: Any, chosen: Collection[int]) -> int:

@@ -105,8 +105,8 @@ def saving(row: Mapping[Any, Any]) -> str:
 
 def unknown_source(runs: pd.DataFrame, ratio: str) -> str:
     """Say why a ratio of `RATIOS` is unknown for some runs: only those over the source file have a reason."""
-    reasons = runs["source_bytes_reason"].dropna().unique() if ratio in _OVER_SOURCE else []
-    return f"unknown: {'; '.join(reasons)}" if len(reasons) else "unknown"
+    reasons = map(str, runs["source_bytes_reason"].dropna().unique() if ratio in _OVER_SOURCE else [])
+    return ": ".join(["unknown", *filter(None, ["; ".join(reasons)])])
 
 
 def _where(row: Mapping[Any, Any]) -> str:
