@@ -1,6 +1,7 @@
 """Bytes on disk of the rows and columns that were taken from a file, or why they are unknown."""
 
 from pathlib import Path
+from typing import Any
 
 import awkward as ak
 import h5py
@@ -11,6 +12,7 @@ import pytest
 import uproot
 
 from baler_energy.data.ingest import tables_from_file
+from baler_energy.errors import InputError
 from baler_energy.formats import Request
 from baler_energy.formats.origin import file_origin
 
@@ -73,6 +75,14 @@ def test_columns_of_a_parquet_file_have_the_bytes_of_their_chunks(tmp_path: Path
     assert taken(path, columns=("c", "a")) == {"source_bytes": expected, "source_bytes_reason": None}
     assert taken(path, rows=ROWS // 2, columns=("c", "a"))["source_bytes"] == round(expected / 2)
     assert taken(path)["source_bytes"] == path.stat().st_size
+
+
+def test_columns_that_state_more_bytes_than_the_file_has_are_damaged(tmp_path: Path, monkeypatch: Any) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table(COLUMNS), path)
+    monkeypatch.setattr("baler_energy.formats.parquet._stored_bytes", lambda file, names: 1_000_000)
+    with pytest.raises(InputError, match=r"a\.parquet: is truncated, damaged .*1,000,000 B, but it has"):
+        taken(path, columns=("a",))
 
 
 def test_other_parts_of_files_have_a_reason(tmp_path: Path, fixtures: Path) -> None:

@@ -182,10 +182,7 @@ class Source:
 
     def origin_of(self, rows: int | None, available: int | None) -> dict[str, Any]:
         """Return `Table.origin` for `rows` of the `available` rows; both None if only reading can count them."""
-        stored_bytes = None
-        if self._opened.stored_bytes is not None and (self.unused is not None or is_url(self._source)):
-            with refusing_damage(self._source, FORMATS[self._format].kind):
-                stored_bytes = self._opened.stored_bytes()
+        whole = self.unused is None and not is_url(self._source)
         found = file_origin(
             self._source,
             self._request,
@@ -193,9 +190,19 @@ class Source:
             warnings=self.warnings,
             rows=rows,
             available=available,
-            stored_bytes=stored_bytes,
+            stored_bytes=None if whole else self._stored_bytes(),
         )
         return found | {"format": self._format}
+
+    def _stored_bytes(self) -> int | None:
+        """Return the bytes on disk of the columns; None: unknown. Raises `InputError` if there cannot be so many."""
+        if self._opened.stored_bytes is None:
+            return None
+        with refusing_damage(self._source, FORMATS[self._format].kind):
+            found = self._opened.stored_bytes()
+            if found is not None and not is_url(self._source) and found > (size := Path(self._source).stat().st_size):
+                raise ValueError(f"its columns state {found:,} B, but it has {size:,} B")
+        return found
 
     @property
     def layout(self) -> Mapping[str, Any]:

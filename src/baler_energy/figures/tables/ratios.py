@@ -105,8 +105,8 @@ def saving(row: Mapping[Any, Any]) -> str:
 
 def unknown_source(runs: pd.DataFrame, ratio: str) -> str:
     """Say why a ratio of `RATIOS` is unknown for some runs: only those over the source file have a reason."""
-    reasons = list(runs["source_bytes_reason"].dropna().unique()) if ratio in _OVER_SOURCE else []
-    return f"unknown: {'; '.join(reasons)}" if reasons else "unknown"
+    reasons = map(str, runs["source_bytes_reason"].dropna().unique() if ratio in _OVER_SOURCE else [])
+    return ": ".join(["unknown", *filter(None, ["; ".join(reasons)])])
 
 
 def _where(row: Mapping[Any, Any]) -> str:
@@ -151,5 +151,5 @@ TABLE = TableSpec(
     make=ratios,
     rows=each(_row),
     notes=_notes,
-    main=tuple(RATIOS[name] for name in ("ratio_native_bytes", "ratio_native_bytes_with_model")),
+    varied=True,
 )
