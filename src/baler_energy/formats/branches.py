@@ -35,7 +35,7 @@ _PROTOCOLS = {
     "http": ("aiohttp", "pip install aiohttp"),
     "https": ("aiohttp", "pip install aiohttp"),
 }
-# Size of the checksum after a page of an RNTuple (B).
+# Size of the checksum after a page of an RNTuple, or a list of pages (B).
 _CHECKSUM_B = 8
 _FLAT, _JAGGED, _OTHER = "flat", "jagged", "other"
 
@@ -133,24 +133,32 @@ def _refuse_elsewhere(source: str, leaves: Mapping[str, Any], chosen: Sequence[s
 
 
 def _check_pages(ntuple: Any) -> None:
-    """Let uproot check the checksums of an RNTuple's pages, which it skips (5.7).
+    """Check the checksums of an RNTuple's lists of pages, and let uproot check those of its pages; it skips both (5.7).
 
-    The XXH3 of the page as stored follows it, in 8 bytes, little-endian (ROOT's RNTuple binary format specification,
-    "Page locations").
+    The XXH3 of a page as stored, and of a list as unpacked, follows it, in 8 bytes, little-endian (ROOT's RNTuple
+    binary format specification, "Page locations" and "Envelopes"). Not every file has those of pages.
     """
+    for place, group in enumerate(ntuple.footer.cluster_group_records):
+        link = group.page_list_link
+        _check_sum(ntuple.read_locator(link.locator, link.env_uncomp_size)[0], f"list {place} of pages")
     read_page = ntuple.read_page
 
     def checked(destination: Any, cluster: int, column: int, place: int, metadata: Any) -> None:
         page = ntuple.page_link_list[cluster][column].pages[place]
         if page.has_checksum:
             stop = page.locator.offset + page.locator.num_bytes
-            content = ntuple.file.source.chunk(page.locator.offset, stop + _CHECKSUM_B).raw_data.tobytes()
-            stored = int.from_bytes(content[-_CHECKSUM_B:], "little")
-            if xxhash.xxh3_64_intdigest(content[:-_CHECKSUM_B]) != stored:
-                raise ValueError(f"the checksum of page {place} of column {column} does not match")
+            stored = ntuple.file.source.chunk(page.locator.offset, stop + _CHECKSUM_B)
+            _check_sum(stored, f"page {place} of column {column}")
         read_page(destination, cluster, column, place, metadata)
 
     ntuple.read_page = checked
+
+
+def _check_sum(chunk: Any, what: str) -> None:
+    """Raise `ValueError` unless a chunk of a file ends with the XXH3 of the bytes before it."""
+    content = bytes(chunk.raw_data)
+    if xxhash.xxh3_64_intdigest(content[:-_CHECKSUM_B]) != int.from_bytes(content[-_CHECKSUM_B:], "little"):
+        raise ValueError(f"the checksum of {what} does not match")
 
 
 def _check_protocol(source: str) -> None:

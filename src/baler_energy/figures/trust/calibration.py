@@ -90,5 +90,6 @@ FIGURES = (
         "marks are measured, open marks modelled. The subtitle gives the counters' ticks, the shortest window that "
         "resolves 1 % (the minimum for measured jobs), and the overhead of measuring.",
         draw_calibration,
+        by_dataset=False,
     ),
 )
