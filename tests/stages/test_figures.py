@@ -44,7 +44,7 @@ def test_stale_figures_are_removed_and_nothing_else(dataset: Path, tmp_path: Pat
 def test_each_dataset_has_its_figures(tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = runpy.run_path(str(repository / "tests" / "figures" / "conftest.py"))["write_dataset"]
     dataset = write(tmp_path / "dataset", second="muons")
-    stale, kept = tmp_path / "trust" / "muons" / "older.svg", tmp_path / "trust" / "mine" / "older.svg"
+    stale, kept = tmp_path / "trust" / "muons" / "meters.svg", tmp_path / "trust" / "mine" / "meters.svg"
     for path in (stale, kept):
         path.parent.mkdir(parents=True)
         path.write_text("old")
