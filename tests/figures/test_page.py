@@ -122,7 +122,7 @@ def show(browser: Any, tmp_path: Path) -> Any:
     """Return a function that shows a page in a window, without a network; errors of scripts fail the test."""
     page = browser.new_page()
     failures: list[object] = []
-    page.on("pageerror", failures.append)
+    page.on("pageerror", lambda error: failures.append(error))
     page.on("request", lambda request: failures.append(request.url) if request.url.startswith("http") else None)
 
     def open_page(text: str, width: int = 1014) -> Any:
