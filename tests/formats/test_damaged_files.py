@@ -517,12 +517,29 @@ def test_objects_beyond_the_file_are_refused(
 ) -> None:
     """The objects of an event are read at once."""
     monkeypatch.setattr("baler_energy.damage.FREE_B", 1 << 20)
-    path, zeros = tmp_path / "a.root", ak.unflatten(np.zeros(1 << 20, np.float32), [1 << 20])
-    with uproot.recreate(path, compression=uproot.ZLIB(9)) as file:
+    path, zeros = tmp_path / "a.root", ak.unflatten(np.zeros(1 << 21, np.float32), [1 << 21])
+    with uproot.recreate(path, compression=uproot.ZSTD(5)) as file:
         make = file.mktree if kind == "TTree" else file.mkrntuple
         make("Events", {"pt": zeros})
-    assert path.stat().st_size < 20_000
     assert "more than 200 times as many" in fails(path, **layout)
+
+
+def test_groups_that_are_nested_too_deeply_are_refused(tmp_path: Path) -> None:
+    """HDF5 takes minutes for a few thousand of them."""
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        group: h5py.Group = file
+        for _ in range(150):
+            group = group.create_group("g")
+        group["x"] = np.arange(3.0)
+    assert "more than 100 deep" in fails(tmp_path / "a.h5")
+
+
+def test_a_branch_without_a_name_comes_back(tmp_path: Path) -> None:
+    with uproot.recreate(tmp_path / "a.root") as file:
+        file.mktree("Events", {"": "f8", "y": "f8"}).extend({"": np.arange(3.0), "y": np.arange(3.0) + 5})
+    copied(tmp_path / "a.root", tmp_path / "b.root", 2)
+    columns = read(tmp_path / "b.root")
+    assert columns.names == ("", "y") and column(columns, "").tolist() == [0, 1, 2]
 
 
 def test_what_needs_too_much_memory_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

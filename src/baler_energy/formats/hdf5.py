@@ -38,6 +38,8 @@ _ROWS = 1 << 14
 _CACHE_BYTES = 1 << 20
 _CHUNK_BYTES = 1 << 18
 _COMPRESSIONS = ("gzip", "lzf")
+# Deepest group that is read.
+_DEEPEST = 100
 # Columns whose names may take more than the 64 KiB of a header in the oldest format.
 _MANY_NAMES = 500
 _NAMES = "names"
@@ -170,6 +172,9 @@ def _contents(file: h5py.File) -> tuple[list[h5py.Dataset], set[str]]:
     by_pandas: set[str] = set()
 
     def visit(name: str, item: Any) -> None:
+        # HDF5 takes more than a minute for 5,000 levels.
+        if name.count("/") > _DEEPEST:
+            raise InputError(f"has groups within groups, more than {_DEEPEST} deep. Copy the table to another file.")
         if isinstance(item, h5py.Group) and _PANDAS in item.attrs:
             by_pandas.add(item.name)
         elif isinstance(item, h5py.Dataset) and _INDEX not in f"/{name}":

@@ -283,7 +283,8 @@ def sink(path: Path, target: Target, stack: ExitStack) -> Callable[[Block], None
         if bool(jagged) != (block.counts is not None):
             raise ValueError("jagged branches and numbers of objects go together")
         arrays: dict[str, Any] = dict(zip(target.names, block.native(target.names, dtypes), strict=True))
-        arrays.pop(counter or "", None)
+        if counter is not None:
+            arrays.pop(counter, None)
         if block.counts is not None:
             arrays = _by_event(arrays, jagged, block.counts)
         if len(block.data if block.counts is None else block.counts):
