@@ -12,8 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 from collected import Results, edited, make
 
+from baler_energy.analysis import tidy
 from baler_energy.cli import main
 from baler_energy.errors import InputError
+from baler_energy.profilers.hotspots import Hotspot, write_hotspots
+from baler_energy.stages.run_files import read_hotspots
 
 #: Numbers of the study's points: the reference in two repeats, then transform identity, engine fast, and epochs 1.
 REPEAT, TRANSFORM, ENGINE, EPOCHS = 1, 2, 4, 6
@@ -89,6 +92,16 @@ def test_what_the_studys_own_energies_show_is_a_finding(results: Results) -> Non
     (found,) = pd.read_parquet(dataset / "findings.parquet").to_dict("records")
     assert (found["finding"], found["file"], found["unit"]) == ("constant_power", "measurements.parquet", "W")
     assert found["value"] == pytest.approx(20.0) and "RAM energy is 20.0 W times duration" in found["sentence"]
+
+
+@pytest.mark.parametrize("flags", [["", "modelled_only", "contaminated,modelled_only"], [None, None, "contaminated"]])
+def test_loops_have_what_is_wrong_with_them_whenever_they_were_measured(flags: list[Any], tmp_path: Path) -> None:
+    about = {"run_id": "r", "operation": "train", "profiler": "parts", "epochs": 1, "source": "toy"}
+    loops = [Hotspot(kind="layer", name="x", flags=one) for one in flags]
+    write_hotspots(tmp_path / "hotspots.parquet", about, loops)
+    constants = {"run_id": "r"} | dict.fromkeys(tidy.POINT_KEYS)
+    table = read_hotspots(tmp_path / "hotspots.parquet", constants, "train", "parts")
+    assert "flags" not in table.column_names and table["run_flags"].to_pylist() == [None, None, "contaminated"]
 
 
 @pytest.mark.parametrize(

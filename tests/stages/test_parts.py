@@ -70,7 +70,7 @@ def test_reading_peaks_and_latencies(found):
 def test_without_an_energy_meter_energy_is_missing(found):
     rows = pd.concat(found.values())
     assert rows["energy_j"].isna().all() and not (rows["kind"] == "static").any()
-    assert "modelled_only" not in set(rows["run_flags"].dropna()), "which is nothing wrong"
+    assert "modelled_only" not in set(rows["flags"].dropna()), "which is nothing wrong"
 
 
 def test_a_table_smaller_than_a_batch_is_one_batch(stage, pipeline, tmp_path, monkeypatch):

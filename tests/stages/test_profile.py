@@ -34,7 +34,7 @@ COLUMNS = [
     "energy_j",
     "energy_evidence",
     "energy_scope",
-    "run_flags",
+    "flags",
     "reason",
 ]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from baler_energy.records import Reading
 from baler_energy.vocabulary import NOTES, PRIMARY_METERS, Evidence, Flag, Quantity
 
-__all__ = ["Total", "primary_readings", "relevant_flags", "total"]
+__all__ = ["Total", "primary_readings", "relevant_flags", "total", "wrong_of"]
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,12 @@ def relevant_flags(
     if not _lacks_a_counter(readings, uses_gpu=uses_gpu):
         irrelevant.add(Flag.COUNTER_FAULT)
     relevant = [flag for flag in flags if flag not in irrelevant]
-    wrong, notes = ([flag for flag in relevant if (flag in NOTES) == special] for special in (False, True))
-    return ",".join(wrong) or None, ",".join(notes) or None
+    return wrong_of(relevant), ",".join(flag for flag in relevant if flag in NOTES) or None
+
+
+def wrong_of(flags: Iterable[str]) -> str | None:
+    """Join the flags that say that something is wrong by commas; None: nothing is."""
+    return ",".join(flag for flag in flags if flag and flag not in NOTES) or None
 
 
 def _lacks_a_counter(readings: Sequence[Reading], *, uses_gpu: bool) -> bool:

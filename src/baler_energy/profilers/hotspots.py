@@ -49,8 +49,8 @@ class Hotspot:
     """Evidence of `energy_j`: ``measured`` or ``modelled``."""
     energy_scope: str | None = None
     """Components in `energy_j`, such as ``cpu+dram``."""
-    run_flags: str | None = None
-    """What was wrong with its measured loop (the same words as for runs), separated by commas."""
+    flags: str | None = None
+    """What was wrong with its measured loop (the same flags as for runs), separated by commas."""
     reason: str | None = None
     """Why values are missing."""
 

@@ -169,7 +169,7 @@ class _Loops:
                     self._basis = (evidence, chosen.scope)
         seconds = outcome.window.duration_s / outcome.iterations
         wrong, _ = relevant_flags(outcome.flags, outcome.readings, uses_gpu=self._uses_gpu)
-        return {"self_time_s": seconds, "total_time_s": seconds, "run_flags": wrong} | self._energy(outcome)
+        return {"self_time_s": seconds, "total_time_s": seconds, "flags": wrong} | self._energy(outcome)
 
     def idle_power_w(self) -> float | None:
         """Return the idle power of all components of the measured energy; None if energy is not measured."""

@@ -11,6 +11,7 @@ from baler_energy.analysis.checked import check_row, check_table, read_parquet
 from baler_energy.analysis.peers import peer_rows
 from baler_energy.analysis.schema import TABLES
 from baler_energy.analysis.tidy import ERROR_KEYS, point_values
+from baler_energy.analysis.totals import wrong_of
 from baler_energy.config.parameters import AXIS_DEFAULTS, Training
 from baler_energy.config.study import Point, Study
 from baler_energy.errors import InputError
@@ -229,6 +230,10 @@ def read_hotspots(path: Path, constants: Mapping[str, Any], operation: str, prof
                 f"{path}: column {name}: is {shortened(others.pop())}, but should be {shortened(value)}: the file "
                 "belongs to another run. Delete the run's folder and run again."
             )
+    if "flags" in table.column_names:
+        # Files from before 0.2 also have what is special about a loop, and an empty text for nothing.
+        found = [wrong_of(one.split(",")) if isinstance(one, str) else one for one in table["flags"].to_pylist()]
+        table = table.append_column("run_flags", pa.array(found))
     # The file also describes the profiled run, in more columns than the dataset has.
     names = [name for name in _columns_without("hotspots", constants) if name in table.column_names]
     check_table("hotspots", table.select(names), path, constants)
