@@ -83,8 +83,8 @@ def overview(
         "Values are means over n unflagged repeats with half widths of 95 % t intervals. Of fewer than three repeats, "
         "or where the interval is wider than half the mean, they are the smallest and the largest value. Training "
         "includes all its epochs. Megabytes are those of the table in its recorded formats. The centre of a dataset is "
-        "the study's reference or, in a factorial design, the point in the middle of the grid that is most like "
-        "Baler's default; config/README.md has the rule.",
+        "the study's reference or, in a factorial design, the point with the most defaults that is nearest to the "
+        "middle of the grid; config/README.md has the rule.",
         *(said for part in each.values() for said in _numbers(part)),
         _heading("Machine", "-"),
         _bullets(_machines(runs)),
