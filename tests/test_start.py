@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import uproot
-from snakemake.workflow import Workflow
+from snakemake.api import Workflow
 
 from baler_energy.config.study import load_study
 from baler_energy.data import pythia8
