@@ -242,15 +242,15 @@ def streamed_compression(
             raise InputError("--columns: the columns are always those of the training; remove this option.")
         request = replace(request, columns=columns)
     with open_source(asked.data, request, asked.file_format) as source:
-        codec = make(source)
+        codec, origin = make(source), source.origin
         yield Work(
             operation=partial(codec.compress, source, asked.target),
             warm_up=partial(codec.compress, source, asked.target, asked.few),
             finish=lambda sizes: sizes,
-            origin=source.origin,
+            origin=origin,
             dtypes=source.dtypes,
             warnings=lambda: [
-                *source.origin.get("warnings", ()),
+                *origin.get("warnings", ()),
                 *lost_warning(sorted(codec.lost)),
                 *_rounded_warning(sorted(codec.rounded)),
             ],
