@@ -136,8 +136,8 @@ with guarding() as guard_from:
 """
         # The guard has the same standard output, so this waits for its end, too.
         done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, timeout=120)
-        assert done.returncode == (-signal.SIGKILL if killed else 0)
         ended = not psutil.pid_exists(other.pid)
         other.kill()
         reaper.join()
+    assert done.returncode == (-signal.SIGKILL if killed else 0)
     assert ended == (killed and not released)

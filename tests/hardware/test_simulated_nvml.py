@@ -294,8 +294,8 @@ def test_a_gpu_that_cannot_be_described_after_the_window_loses_no_run(nvml, monk
     monkeypatch.setattr(library, "nvmlDeviceGetName", lost, raising=False)
     monkeypatch.setattr(library, "nvmlDeviceGetComputeMode", lambda _: 99, raising=False)
     monkeypatch.setattr(library, "nvmlDeviceGetVirtualizationMode", lambda _: None, raising=False)
-    monkeypatch.setattr(library, "nvmlDeviceGetUUID", lost, raising=False)
+    monkeypatch.setattr(library, "nvmlDeviceGetAccountingMode", lost, raising=False)
     monkeypatch.setattr(library, "nvmlShutdown", lost, raising=False)
     (found,) = describe_gpus(library)
     assert found["name"] == "unknown" and found["memory_bytes"] == 2**34
-    assert found["uuid"] is found["compute_mode"] is found["virtualisation"] is None
+    assert found["accounting"] is found["compute_mode"] is found["virtualisation"] is None
