@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -172,9 +173,12 @@ class Source:
         """Sentences for the record."""
         return self._opened.warnings
 
-    @property
+    @cached_property
     def origin(self) -> Mapping[str, Any]:
-        """`Table.origin` of the whole table; its warnings include what is lost when the file is written again."""
+        """`Table.origin` of the whole table; its warnings include what is lost when the file is written again.
+
+        Found once, before the measured window: a format may read in the file for it.
+        """
         if self._opened.origin is not None:
             return self._opened.origin
         found = self.origin_of(self.rows, self.rows)
