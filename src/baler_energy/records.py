@@ -230,7 +230,7 @@ class Measurement(RecordPart):
         if contamination_limit == self.contamination.limit:
             return self
         other = self.contamination.model_copy(update={"limit": contamination_limit})
-        flags = set(self.flags) - {Flag.CONTAMINATED}
+        flags: set[Flag] = {flag for flag in self.flags if flag != Flag.CONTAMINATED}
         flags |= {Flag.CONTAMINATED} if other.exceeded else set()
         return self.model_copy(update={"contamination": other, "flags": tuple(sorted(flags))})
 

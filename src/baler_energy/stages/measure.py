@@ -199,6 +199,7 @@ def _record(command: Sequence[str], outcome: Outcome[None]) -> Measurement:
         parameters={"command": text},
         iterations=outcome.iterations,
         window=outcome.window,
+        iteration_times=outcome.iteration_times,
         readings=outcome.readings,
         idle=outcome.idle,
         contamination=outcome.contamination,
