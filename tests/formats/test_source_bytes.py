@@ -1,5 +1,6 @@
 """Bytes on disk of the rows and columns that were taken from a file, or why they are unknown."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import uproot
 
 from baler_energy.data.ingest import tables_from_file
 from baler_energy.errors import InputError
-from baler_energy.formats import Request
+from baler_energy.formats import Request, open_source
 from baler_energy.formats.origin import file_origin
 
 ROWS = 400
@@ -90,19 +91,28 @@ def test_other_parts_of_files_have_a_reason(tmp_path: Path, fixtures: Path) -> N
         for name, values in COLUMNS.items():
             file[name] = values
     np.savez(tmp_path / "a.npz", data=NUMBERS, names=np.array(list(COLUMNS)))
+    reason = "columns that were not read, and the size of what was read is not known"
     for path in (tmp_path / "a.h5", tmp_path / "a.npz"):
         found = taken(path, columns=("a",))
         assert found["source_bytes"] is None
-        assert "contains columns that were not read, and the size of what was read" in str(found["source_bytes_reason"])
+        assert found["source_bytes_reason"] == f"the file also contains {reason}"
     leading = taken(fixtures / "jets.root", columns=("Jet_pt",), layout="leading", leading=1)
     assert leading["source_bytes"] is None and "objects beyond the leading ones" in str(leading["source_bytes_reason"])
 
 
-@pytest.mark.parametrize(("stored", "source_bytes", "reason"), [(100, 50, None), (None, None, "remote")])
-def test_a_remote_file_has_the_bytes_of_what_was_read(stored: int | None, source_bytes: int, reason: str) -> None:
-    counts = {"unused": None, "warnings": (), "rows": 5, "available": 10}
+def test_branches_in_the_record_of_their_tree_have_a_reason(shared: Callable[[str], Path]) -> None:
+    muons = shared("data/cms_DoubleMuParked2012_100k_muons.root")
+    with open_source(muons, Request(columns=("Muon_pt", "Muon_eta"))) as source:
+        assert source.origin["source_bytes"] is None
+        assert "its tree keeps the values of all branches in one record" in source.origin["source_bytes_reason"]
+    with open_source(muons, Request()) as source:
+        assert source.origin["source_bytes"] == muons.stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("stored", "source_bytes", "reason"), [(100, 50, None), ("why", None, "the source is remote, and why")]
+)
+def test_a_remote_file_has_the_bytes_of_what_was_read(stored: Any, source_bytes: Any, reason: Any) -> None:
+    counts: dict[str, Any] = {"unused": None, "warnings": (), "rows": 5, "available": 10}
     found = file_origin("root://x.org//a.root", Request(), **counts, stored_bytes=stored)
-    assert found["source_bytes"] == source_bytes
-    assert (found["source_bytes_reason"] is None) == (reason is None) and str(reason) in str(
-        found["source_bytes_reason"]
-    )
+    assert (found["source_bytes"], found["source_bytes_reason"]) == (source_bytes, reason)

@@ -95,8 +95,8 @@ class Opened:
         Counts the rows by reading as little as possible, up to a number that is enough (None: all); required if `rows`
         is None.
     stored_bytes
-        Counts the bytes on disk of the columns, in all rows of the file; None if the file does not state them. Formats
-        that never do, or columns that hold more than the rows, do not have it.
+        Counts the bytes on disk of the columns, in all rows of the file, or returns why this file does not state them.
+        Formats that never do, or columns that hold more than the rows, do not have it.
     """
 
     names: tuple[str, ...]
@@ -108,8 +108,8 @@ class Opened:
     warnings: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
     origin: Mapping[str, Any] | None = None
-    count: Callable[[int | None], int] | None = None
-    stored_bytes: Callable[[], int | None] | None = None
+    count: Callable[[], int] | None = None
+    stored_bytes: Callable[[], int | str] | None = None
 
 
 class Source:
@@ -186,7 +186,7 @@ class Source:
 
     def origin_of(self, rows: int | None, available: int | None) -> dict[str, Any]:
         """Return `Table.origin` for `rows` of the `available` rows; both None if only reading can count them."""
-        whole = self.unused is None and not is_url(self._source)
+        is_known = self.unused is None and not is_url(self._source)
         found = file_origin(
             self._source,
             self._request,
@@ -194,18 +194,20 @@ class Source:
             warnings=self.warnings,
             rows=rows,
             available=available,
-            stored_bytes=None if whole else self._stored_bytes(),
+            stored_bytes=None if is_known else self._stored_bytes(),
         )
         return found | {"format": self._format}
 
-    def _stored_bytes(self) -> int | None:
-        """Return the bytes on disk of the columns; None: unknown. Raises `InputError` if there cannot be so many."""
+    def _stored_bytes(self) -> int | str:
+        """Return the bytes on disk of the columns, or why they are unknown; `InputError` if there cannot be so many."""
         if self._opened.stored_bytes is None:
-            return None
+            return "the size of what was read is not known"
         with refusing_damage(self._source, FORMATS[self._format].kind):
             found = self._opened.stored_bytes()
-            if found is not None and not is_url(self._source) and found > (size := Path(self._source).stat().st_size):
-                raise ValueError(f"its columns state {found:,} B, but it has {size:,} B")
+            if isinstance(found, int) and not is_url(self._source):
+                size = Path(self._source).stat().st_size
+                if found > size:
+                    raise ValueError(f"its columns state {found:,} B, but it has {size:,} B")
         return found
 
     @property

@@ -339,17 +339,19 @@ def leading(
     return columns, events
 
 
-def stored_bytes(selection: Selection) -> int | None:
+def stored_bytes(selection: Selection) -> int | str:
     """Count the bytes on disk of the selected branches: their baskets with keys, or their pages with checksums.
 
-    None if a branch has baskets that were never written apart: the tree's own record has them, compressed with others.
+    Baskets that were never written apart are in the tree's own record, compressed with those of all branches; then it
+    returns why the bytes are unknown.
     """
     leaves = [selection.leaves[name] for name in selection.names]
     if not isinstance(selection.tree, uproot.TTree):
         return _page_bytes(selection.tree, {leaf.field_id for leaf in leaves})
-    if any(leaf.embedded_baskets for leaf in leaves):
-        return None
-    total: int = sum(leaf.basket_compressed_bytes(number) for leaf in leaves for number in range(leaf.num_baskets))
+    if any(basket.num_entries for leaf in leaves for basket in leaf.embedded_baskets):
+        return "its tree keeps the values of all branches in one record, compressed together"
+    counted = [(leaf, leaf.num_baskets - len(leaf.embedded_baskets)) for leaf in leaves]
+    total: int = sum(leaf.basket_compressed_bytes(number) for leaf, count in counted for number in range(count))
     return total
 
 

@@ -17,7 +17,7 @@ def file_origin(
     warnings: Sequence[str],
     rows: int | None,
     available: int | None,
-    stored_bytes: int | None,
+    stored_bytes: int | str | None,
 ) -> dict[str, Any]:
     """Return `Table.origin` for rows of a user's file.
 
@@ -30,7 +30,7 @@ def file_origin(
     rows, available
         Rows taken, and rows in the file. None if only reading can count them; then all are taken.
     stored_bytes
-        Bytes on disk of all rows of what was read, if it is not the whole file; None: unknown.
+        Bytes on disk of all rows of what was read, or why they are unknown; None: they are those of the whole file.
     """
     name = source if is_url(source) else Path(source).name
     return {
@@ -47,15 +47,11 @@ def file_origin(
 
 
 def _source_bytes(
-    source: str, unused: str | None, rows: int | None, available: int | None, stored_bytes: int | None
+    source: str, unused: str | None, rows: int | None, available: int | None, stored_bytes: int | str | None
 ) -> dict[str, Any]:
     """Return the taken rows' share of the bytes on disk, of the file or of what was read of it, or null and why."""
-    reason = None
-    if stored_bytes is None and unused is not None:
-        reason = f"the file also contains {unused}, and the size of what was read of it is not known"
-    elif stored_bytes is None and is_url(source):
-        reason = "the source is remote, so its size is unknown"
-    if reason is not None:
-        return {"source_bytes": None, "source_bytes_reason": reason}
+    if isinstance(stored_bytes, str):
+        also = "the source is remote" if unused is None else f"the file also contains {unused}"
+        return {"source_bytes": None, "source_bytes_reason": f"{also}, and {stored_bytes}"}
     size = Path(source).stat().st_size if stored_bytes is None else stored_bytes
     return {"source_bytes": round(size * rows / available) if rows and available else size, "source_bytes_reason": None}
