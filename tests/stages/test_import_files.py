@@ -23,7 +23,7 @@ def run(*options: object) -> None:
 def emissions(tmp_path: Path) -> Path:
     """Rows of a host whose CPU and RAM powers are constant: 11 W in total."""
     rows = [
-        f"2026-03-01T12:00:{s},{s},1e-6,{5 * s / 3.6e6},0,{6 * s / 3.6e6},{11 * s / 3.6e6},M1,16" for s in (10, 20, 30)
+        f"2026-03-01T12:{s}:00,{s},1e-6,{5 * s / 3.6e6},0,{6 * s / 3.6e6},{11 * s / 3.6e6},M1,16" for s in (10, 20, 30)
     ]
     path = tmp_path / "numbers.txt"
     path.write_text(ROWS + "\n".join(rows))
