@@ -48,6 +48,11 @@ class OwnFile(Config):
         return self
 
     @property
+    def is_downloaded(self) -> bool:
+        """Whether the file is downloaded first; local files and ``root://`` are read in place."""
+        return self.path.startswith(("http://", "https://"))
+
+    @property
     def format_name(self) -> str | None:
         """The given format, or else that of the suffix; None if the suffix is unknown."""
         try:
