@@ -108,7 +108,7 @@ class Opened:
     warnings: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
     origin: Mapping[str, Any] | None = None
-    count: Callable[[], int] | None = None
+    count: Callable[[int | None], int] | None = None
     stored_bytes: Callable[[], int | str] | None = None
 
 
