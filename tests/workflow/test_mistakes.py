@@ -69,7 +69,7 @@ def test_mistakes_in_files_are_reported_together_before_any_job(workspace, words
     assert not list((workspace.root / ".snakemake" / "locks").glob("*")), "the next run needs no --unlock"
 
 
-def test_values_that_only_reading_shows_are_on_the_terminal_and_the_other_points_complete(workspace):
+def test_missing_values_are_on_the_terminal_and_the_other_points_complete(workspace):
     write_table(workspace.root / "good.parquet")
     values = write_table(workspace.root / "bad.parquet")
     values[17, 2] = np.nan
@@ -78,9 +78,9 @@ def test_values_that_only_reading_shows_are_on_the_terminal_and_the_other_points
     study = workspace.study(data=data, axes={"rows": ["all"], "epochs": [1]})
     done = workspace.run("snakemake", "--cores", "all", "--configfile", study)
     assert done.returncode == 1
-    assert "bad.parquet: column 'c' has NaN at row 17" in done.stdout
+    assert "bad.parquet: column 'c' has no value at row 17" in done.stdout
     assert "Traceback" not in done.stdout
-    assert done.stdout.index("'c' has NaN at row 17") < done.stdout.index("rule train"), "before anything is measured"
+    assert done.stdout.index("has no value at row 17") < done.stdout.index("rule train"), "before anything is measured"
     results = workspace.root / "results" / "tiny"
     assert not (results / "data" / "bad" / "rows~all" / "table.npz").exists()
     assert (results / "runs" / "good" / "rows~all" / "epochs~1" / "repeat~0" / "evaluate" / "summary.json").is_file()
