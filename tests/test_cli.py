@@ -153,10 +153,11 @@ def test_a_name_that_no_file_can_hold_is_refused_before_any_work(tmp_path, monke
 def test_a_name_that_a_terminal_cannot_show_is_no_error():
     code = (
         "import sys\nfrom baler_energy import cli\nfrom baler_energy.stages import doctor\n"
-        "doctor.run = lambda args: print('p\\u209c')\nsys.exit(cli.main(['doctor']))"
+        "doctor.run = lambda args: print('p\\u209c')\nsys.exit(cli.main())"
     )
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    command = [sys.executable, "-c", code, "doctor"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
     assert done.stdout == "p\\u209c\n"
 
 

@@ -70,9 +70,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if argv is None and (code := handed_over(arguments)) is not None:
         return code
-    stage = _wanted(arguments)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # names may have characters that a terminal has not
+    # Names may have characters that a terminal lacks. A forked job shares its standard output, which stays as it is.
+    if argv is None and isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+    stage = _wanted(arguments)
     try:
         with terminable():
             args = _parser(arguments).parse_args(arguments)
