@@ -30,6 +30,8 @@ settings.register_profile(
 settings.load_profile("any machine")
 
 
+# Without it, HTCondor's bindings warn if they are imported where no pool is configured, as Snakemake's plugin does.
+os.environ.setdefault("CONDOR_CONFIG", "/dev/null")
 # Waiting threads of torch leave the cores to other processes of the tests instead of spinning.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
