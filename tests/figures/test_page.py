@@ -49,6 +49,7 @@ def test_columns_that_are_the_same_everywhere_are_a_sentence() -> None:
     assert "<p>The same in all rows: dataset jets; run_on CPU.</p>" in page
     assert set(re.findall(r'<th class="same">(.*?)</th>', page)) == {"dataset", "reason", "run_on"}
     assert "The same" not in html_page("t", [], table.head(1)), "one row has nothing to compare with"
+    assert "The same" not in html_page("t", [], table[["dataset", "codec"]]), "a table has two columns"
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,7 @@ def show(browser: Any, tmp_path: Path) -> Any:
     """Return a function that shows a page in a window, without a network; errors of scripts fail the test."""
     page = browser.new_page()
     failures: list[object] = []
-    page.on("pageerror", failures.append)
+    page.on("pageerror", lambda error: failures.append(error))
     page.on("request", lambda request: failures.append(request.url) if request.url.startswith("http") else None)
 
     def open_page(text: str, width: int = 1014) -> Any:

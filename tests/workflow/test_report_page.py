@@ -28,7 +28,7 @@ def page(browser, report, request) -> Iterator[Any]:
     """Return the opened report; errors of scripts and requests to a network fail the test."""
     page = browser.new_page(viewport={"width": request.param, "height": 768})
     failures: list[object] = []
-    page.on("pageerror", failures.append)
+    page.on("pageerror", lambda error: failures.append(error))
     page.on("request", lambda one: failures.append(one.url) if one.url.startswith("http") else None)
     page.goto(report.as_uri())
     page.get_by_placeholder("Search...").wait_for()
