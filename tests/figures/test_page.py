@@ -49,6 +49,7 @@ def test_columns_that_are_the_same_everywhere_are_a_sentence() -> None:
     assert "<p>The same in all rows: dataset jets; run_on CPU.</p>" in page
     assert set(re.findall(r'<th class="same">(.*?)</th>', page)) == {"dataset", "reason", "run_on"}
     assert "The same" not in html_page("t", [], table.head(1)), "one row has nothing to compare with"
+    assert "The same" not in html_page("t", [], table[["dataset", "codec"]]), "a table has two columns"
 
 
 @pytest.mark.parametrize(

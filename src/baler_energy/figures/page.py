@@ -139,12 +139,13 @@ def _fits(page: str) -> bool:
 
 
 def _same(table: pd.DataFrame) -> dict[str, str]:
-    """Return the columns with one short value in all rows, and that value."""
+    """Return the columns with one short value in all rows, and that value; none if fewer than two others remain."""
     rows = [row for row in table.astype(str).itertuples(index=False, name=None) if not _spans(row)]
     if len(rows) < 2:
         return {}
     columns = zip(map(str, table.columns), zip(*rows, strict=True), strict=True)
-    return {name: cells[0] for name, cells in columns if len(set(cells)) == 1 and len(cells[0]) <= _PHRASE}
+    same = {name: cells[0] for name, cells in columns if len(set(cells)) == 1 and len(cells[0]) <= _PHRASE}
+    return same if len(table.columns) - len(same) > 1 else {}
 
 
 def _sentence(same: dict[str, str]) -> list[str]:
@@ -169,8 +170,8 @@ def _cells(row: tuple[object, ...]) -> str:
 
 
 def _cell(text: str) -> str:
-    # A cell with a comma is a phrase that begins with a number: "7.33 W CPU, 20 W memory".
-    number = text[:1].isdigit() and "\n" not in text and ", " not in text
+    # A long cell, or one with a comma, is a phrase that begins with a number: "7.33 W CPU, 20 W memory".
+    number = text[:1].isdigit() and len(text) <= _SHORT and "\n" not in text and ", " not in text
     kind = ' class="number"' if number else ' class="long"' if len(text) > _SHORT else ""
     value = sort_value(text)
     key = "" if value is None else f' data-value="{value:.6g}"'
