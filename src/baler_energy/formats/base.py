@@ -194,12 +194,19 @@ class Source:
             warnings=self.warnings,
             rows=rows,
             available=available,
-            stored_bytes=None if is_known else self._stored_bytes(),
+            stored_bytes=None if is_known else self._stored_bytes,
         )
         return found | {"format": self._format}
 
+    @cached_property
     def _stored_bytes(self) -> int | str:
-        """Return the bytes on disk of the columns, or why they are unknown; `InputError` if there cannot be so many."""
+        """The bytes on disk of the columns, or why they are unknown; counted once, as the file may be closed later.
+
+        Raises
+        ------
+        InputError
+            The file does not have so many.
+        """
         if self._opened.stored_bytes is None:
             return "the size of what was read is not known"
         with refusing_damage(self._source, FORMATS[self._format].kind):
