@@ -19,6 +19,7 @@ WINDOWS = (1400, 1366)
 @pytest.fixture(scope="module")
 def report(done) -> Path:
     """Return the report, in a folder of its own, as if it had been mailed."""
+    (done.root / "mailed").mkdir()
     done.snakemake(done.finished_study(), "--report", "mailed/report.html")
     return done.root / "mailed" / "report.html"
 

@@ -13,7 +13,7 @@ from baler_energy.analysis.target_loss import MOST_TARGETS
 from baler_energy.config.recommended import BALER, CHANGES, RECOMMENDED, RECOMMENDED_EPOCHS
 from baler_energy.figures import overview
 from baler_energy.figures.base import NoData
-from baler_energy.figures.readable import notes, readable
+from baler_energy.figures.readable import readable
 from baler_energy.figures.savings.error_joules import draw_error_joules
 from baler_energy.figures.savings.factors import draw_factors
 from baler_energy.figures.savings.optimizers import _MARKS as MARKS
@@ -219,7 +219,7 @@ def test_optimizers_are_compared_within_an_engine_and_precision(settings: Tables
     with pytest.raises(NoData, match="only differ in the optimizer or the batch size"):
         draw_optimizers(alone)
     assert OPTIMIZERS.make(alone).empty
-    assert "only differ in the optimizer or the batch size" in notes(OPTIMIZERS, OPTIMIZERS.make(alone), alone)[-1]
+    assert "only differ in the optimizer or the batch size" in OPTIMIZERS.without_rows
 
 
 def test_trainings_that_reach_no_target_are_in_the_table_only(settings: Tables) -> None:
