@@ -60,8 +60,8 @@ def search(page: Any, words: str) -> list[str]:
 
 
 def test_the_first_page_shows_every_column_above_the_rule_graph(page):
-    page.locator("#rulegraph canvas, #rulegraph svg").first.wait_for()
-    text, graph = (page.locator(one).bounding_box() for one in (".grow .prose", "#rulegraph"))
+    page.locator("#app #rulegraph canvas, #app #rulegraph svg").first.wait_for()
+    text, graph = (page.locator(one).bounding_box() for one in (".grow .prose", "#app #rulegraph"))
     assert text["y"] + text["height"] <= graph["y"]
     last = page.locator(".prose table").first.locator("th").last
     assert last.text_content().strip() == "n"
