@@ -19,6 +19,7 @@ WINDOWS = (1400, 1366)
 @pytest.fixture(scope="module")
 def report(done) -> Path:
     """Return the report, in a folder of its own, as if it had been mailed."""
+    (done.root / "mailed").mkdir()
     done.snakemake(done.finished_study(), "--report", "mailed/report.html")
     return done.root / "mailed" / "report.html"
 
@@ -59,8 +60,8 @@ def search(page: Any, words: str) -> list[str]:
 
 
 def test_the_first_page_shows_every_column_above_the_rule_graph(page):
-    page.locator("#rulegraph canvas, #rulegraph svg").first.wait_for()
-    text, graph = (page.locator(one).bounding_box() for one in (".grow .prose", "#rulegraph"))
+    page.locator("#app #rulegraph canvas, #app #rulegraph svg").first.wait_for()
+    text, graph = (page.locator(one).bounding_box() for one in (".grow .prose", "#app #rulegraph"))
     assert text["y"] + text["height"] <= graph["y"]
     last = page.locator(".prose table").first.locator("th").last
     assert last.text_content().strip() == "n"

@@ -67,8 +67,8 @@ class _Label(Text):
 
     def draw(self, renderer: RendererBase) -> None:
         """Draw the first text that fits, or nothing."""
-        margins = 2 * float(renderer.points_to_pixels(_MARGIN))  # type: ignore[arg-type]
-        letter = float(renderer.points_to_pixels(_NARROWEST * _SIZE))  # type: ignore[arg-type]
+        point: Any = renderer.points_to_pixels(1.0)
+        margins, letter = 2 * _MARGIN * point, _NARROWEST * _SIZE * point
         room = self._box.get_window_extent(renderer)
         self.set_visible(True)
         for text, turn in self._choices(int(room.width / letter), int(room.height / letter)):
