@@ -178,7 +178,7 @@ def test_a_generator_that_is_missing_is_reported_if_it_has_to_run(monkeypatch: p
     check_inputs(checked, [("jets", 100)], ["toy"])
     with pytest.raises(UnavailableError, match=r"data\.jets: source 'pythia8' needs no_such_package, not"):
         check_inputs(checked, [("jets", 100)], ["jets"])
-    check_inputs(checked, [("jets", 100)], ["jets"], in_image=True)
+    check_inputs(checked, [("jets", 100)], ["jets"], elsewhere=True)
 
 
 def test_the_check_imports_no_torch(files: Path) -> None:

@@ -41,7 +41,7 @@ class BeforeFirstJob(logging.Handler):
 
 
 def check_inputs(
-    study: Study, tables: Collection[tuple[str, int | str]], generated: Collection[str] = (), *, in_image: bool = False
+    study: Study, tables: Collection[tuple[str, int | str]], generated: Collection[str] = (), *, elsewhere: bool = False
 ) -> None:
     """Refuse a study whose files cannot be used, with a message that lists all mistakes.
 
@@ -53,8 +53,8 @@ def check_inputs(
         Dataset and rows of each table that has to be made.
     generated
         Datasets whose events have to be generated.
-    in_image
-        Whether jobs run in the container image, which may have packages that are missing here.
+    elsewhere
+        Whether jobs run elsewhere, where packages may be installed that are missing here.
 
     Raises
     ------
@@ -63,11 +63,11 @@ def check_inputs(
     UnavailableError
         Nothing but packages is missing.
     """
-    found = [*_mistakes_in_logs(study), *_missing_generators(study, generated)]
+    found = [*_mistakes_in_logs(study), *_missing_generators(study, () if elsewhere else generated)]
     for dataset in study.data:
         if rows := [count for name, count in tables if name == dataset]:
             found += _mistakes_in(study, dataset, rows)
-    if in_image:
+    if elsewhere:
         found = [error for error in found if not isinstance(error, UnavailableError)]
     if found:
         kind = InputError if any(isinstance(error, InputError) for error in found) else UnavailableError

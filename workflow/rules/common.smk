@@ -73,8 +73,10 @@ def check_planned_jobs():
         shards = expand(rules.generate.output, dataset=dataset, seed=seeds)
         if dataset not in generated and not made.isdisjoint(shards):
             generated.append(dataset)
+    # Packages only have to be installed where jobs run.
+    elsewhere = IN_IMAGE or workflow.dryrun or not workflow.local_exec
     try:
-        check_inputs(STUDY, tables, generated, in_image=IN_IMAGE)
+        check_inputs(STUDY, tables, generated, elsewhere=elsewhere)
     except BalerEnergyError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
