@@ -318,6 +318,7 @@ CHAPTERS: Mapping[str, tuple[str, ...]] = {
             "error_energy",
         ),
         "savings": ("error_joules", "factors", "optimizers", "engines", "difference", "packing", "models", "runtimes"),
+        "forecast": ("predicted", "cost_metrics"),
     }.items()
 }
 #: Tables of the report.
@@ -340,6 +341,9 @@ TABLES: Mapping[str, str] = {
         "engines",
         "models",
         "runtimes",
+        "laws",
+        "validation",
+        "cost_metrics",
         "variation",
         "peers",
         "findings",
