@@ -17,6 +17,8 @@ __all__ = ["STAGES", "main", "stage_modules"]
 STAGES = (
     "study",
     "advise",
+    "hardware",
+    "forecast",
     "doctor",
     "calibrate",
     "measure",

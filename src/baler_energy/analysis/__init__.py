@@ -21,7 +21,7 @@
 - `powerlaw`, `parallel`: fits of a power law and of Amdahl's law
 - `work`: the work of an operation, known before it runs; `relative_fit`: non-negative sums of terms, with intervals
 - `law`: time and energy of each operation as such sums, and how well they predict runs that were withheld;
-  `cost_metrics`: how well single numbers, such as FLOPs or CPU time, predict them
+  `cost_metrics`: how well single numbers, such as FLOPs or CPU time, predict them; `hardware`: laws as a file
 - `breakdown`: what a profiled operation spends its time on, in categories that all engines share
 - `thermal`, `throttled`: how a device warms up, and how long and why its clocks were lowered
 - `intervals`: union of time intervals
