@@ -56,6 +56,7 @@ def refused(capsys: Capture, *words: str | Path) -> str:
 #: Units of forecasts in s, J and g.
 UNITS = {"ms": 1e-3, "s": 1.0, "h": 3600.0, "mJ": 1e-3, "J": 1.0, "kJ": 1e3, "MJ": 1e6, "kWh": 3.6e6}
 UNITS |= {"µg": 1e-6, "mg": 1e-3, "g": 1.0, "kg": 1e3}
+UNITS |= {"mCHF": 1e-3, "CHF": 1.0}
 
 
 def intervals(said: str, operation: str) -> list[tuple[float, ...]]:
@@ -85,6 +86,16 @@ def test_a_known_law_is_forecast_with_its_interval(capsys: Capture, hardware: Pa
         *("was read from hardware counters", "34.84 g/kWh and PUE 1.2", "baler-energy study known", "2026-11-23"),
     ):
         assert words in said, words
+
+
+def test_a_price_gives_the_cost_of_electricity(capsys: Capture, hardware: Path) -> None:
+    price = ["--price-per-kwh", "0.25", "--currency", "CHF", "--pue", "1.5"]
+    said = printed(capsys, *JOB, "--hardware", hardware, *price)
+    joules = intervals(said, "train")[1][0]
+    (value, unit) = re.search(r"([\d.]+) (m?CHF) \(", said.split("train", 1)[1]).groups()  # type: ignore[union-attr]
+    assert float(value) * {"mCHF": 1e-3, "CHF": 1.0}[unit] == pytest.approx(joules / 3.6e6 * 1.5 * 0.25, rel=0.01)
+    assert "Electricity at 0.25 CHF per kWh." in said
+    assert "go together" in refused(capsys, *JOB, "--hardware", hardware, "--price-per-kwh", "0.25")
 
 
 def test_a_dataset_serves_as_well_as_its_file(capsys: Capture, dataset: Path, hardware: Path) -> None:

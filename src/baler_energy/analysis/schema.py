@@ -125,6 +125,9 @@ node_meter | string | | meter of node_energy_j: {one_of(NODE_METERS)}
 co2e_kg | number | kg | emissions of energy_j with the study's carbon intensity and PUE; null if the study sets none
 carbon_intensity_g_per_kwh | number | g/kWh | carbon intensity of the electricity during the window
 pue | number | 1 | power usage effectiveness of the site
+electricity_cost | number | | price of energy_j with the study's price per kWh and PUE, in currency; null without one
+price_per_kwh | number | | price of electricity, in currency per kWh
+currency | string | | currency of electricity_cost: ISO 4217 code
 cpu_time_s | number | s | CPU time of one iteration
 memory_peak_b | number | B | largest resident memory
 gpu_memory_peak_b | number | B | largest GPU memory

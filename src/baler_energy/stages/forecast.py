@@ -1,4 +1,4 @@
-"""Stage ``forecast``: time, energy and CO2e of a job that has not run, from laws that were fitted to a study."""
+"""Stage ``forecast``: time, energy, CO2e and cost of a job that has not run, from laws that were fitted to a study."""
 
 import argparse
 import math
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "forecast_lines", "run"]
 
-HELP = "forecast time, energy and CO2e of a job that has not run, with 90 % intervals"
+HELP = "forecast time, energy, CO2e and cost of a job that has not run, with 90 % intervals"
 EPILOG = """\
 examples:
   baler-energy forecast --rows 500e6 --columns 24 --epochs 100 --country CHE
@@ -43,7 +43,7 @@ operations alone, without reading files and starting programs."""
 THIS, DATASET = "this", Path("results/forecast/dataset")
 #: What a point is forecast for; its rows come from elsewhere, and no cost depends on the name of the dataset.
 _POINT = tuple(name for name in AXES if name not in ("dataset", "rows"))
-_ELECTRICITY = ("country", "carbon_intensity_g_per_kwh", "pue")
+_ELECTRICITY = ("country", "carbon_intensity_g_per_kwh", "pue", "price_per_kwh", "currency")
 #: Value of a parameter that the choice of the law decides.
 _AUTO = "auto"
 #: Where a larger unit begins, in the base unit, and its name.
@@ -122,7 +122,8 @@ def _electricity(args: argparse.Namespace) -> "Electricity":
     from baler_energy.analysis.electricity import Electricity
 
     value = args.carbon_intensity_g_per_kwh
-    return Electricity.of(country=args.country, value=value, csv=None, pue=args.pue)
+    price = {"price_per_kwh": args.price_per_kwh, "currency": args.currency}
+    return Electricity.of(country=args.country, value=value, csv=None, pue=args.pue, **price)
 
 
 def forecast_lines(hardware: "Hardware", point: PointOptions, columns: int, electricity: "Electricity") -> list[str]:
@@ -137,7 +138,7 @@ def forecast_lines(hardware: "Hardware", point: PointOptions, columns: int, elec
     columns
         Columns of the table.
     electricity
-        Its carbon intensity, if there is one, and the PUE.
+        Its carbon intensity and price, if there are any, and the PUE.
 
     Raises
     ------
@@ -156,6 +157,8 @@ def forecast_lines(hardware: "Hardware", point: PointOptions, columns: int, elec
     carbon = "No CO2e: give --country or --carbon-intensity-g-per-kwh."
     if electricity.value_g_per_kwh is not None:
         carbon = f"CO2e with {electricity.value_g_per_kwh:.4g} g/kWh and PUE {electricity.pue:g}."
+    if electricity.currency is not None:
+        carbon += f" Electricity at {electricity.price_per_kwh:g} {electricity.currency} per kWh."
     return [
         f"{point.rows:,} rows x {columns} columns, {_codec(parameters)}, 90 % intervals:",
         pd.DataFrame(rows).drop(columns="words").fillna("-").to_string(index=False),
@@ -191,7 +194,7 @@ def _known(hardware: "Hardware") -> Iterator[str]:
 
 def _row(operation: str, law: "Law", parameters: Mapping[str, Any], electricity: "Electricity") -> dict[str, str]:
     """Write the forecast of an operation, and in ``words`` what it rests on."""
-    from baler_energy.analysis.carbon import co2e_kg
+    from baler_energy.analysis.carbon import co2e_kg, electricity_cost
     from baler_energy.analysis.law import Forecast, forecast
     from baler_energy.analysis.work import work
 
@@ -207,6 +210,9 @@ def _row(operation: str, law: "Law", parameters: Mapping[str, Any], electricity:
         if (intensity := electricity.value_g_per_kwh) is not None:
             grams = Forecast(*(1000 * co2e_kg(joules, intensity, electricity.pue) for joules in energy))
             row["CO2e"] = _text(grams, "g")
+        if (price := electricity.price_per_kwh) is not None:
+            money = Forecast(*(electricity_cost(joules, price, electricity.pue) for joules in energy))
+            row["electricity"] = _text(money, f"{electricity.currency}")
     return row | {"words": _words(operation, law, amounts)}
 
 
@@ -214,7 +220,7 @@ def _text(found: "Forecast", unit: str) -> str:
     """Write a value with its interval, in the unit that reads best."""
     from baler_energy.figures.selection import interval_text, scaled_unit
 
-    size, large = _LARGE[unit]
+    size, large = _LARGE.get(unit, (1.0, unit))
     factor, unit = (1 / size, large) if found.value >= size else scaled_unit([found.value], unit)
     low, value, high = (interval_text(one, math.nan, factor=factor) for one in (found.low, found.value, found.high))
     return f"{value} {unit} ({low} to {high})"

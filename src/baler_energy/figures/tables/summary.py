@@ -1,4 +1,4 @@
-"""Energy, duration, CO2e and error of every point and operation."""
+"""Energy, duration, CO2e, cost of electricity and error of every point and operation."""
 
 import math
 from typing import Any
@@ -17,6 +17,7 @@ from baler_energy.figures.selection import (
     estimate_text,
     interval_text,
     parameter_text,
+    price_words,
     variant,
     with_error,
 )
@@ -25,17 +26,17 @@ from baler_energy.figures.trivial import trivial_words
 __all__ = ["TABLE"]
 
 #: Columns that `summary` averages: over the clean runs, and over all runs.
-_OF_WINDOW = ("energy_j", "duration_s", "co2e_kg")
+_OF_WINDOW = ("energy_j", "duration_s", "co2e_kg", "electricity_cost")
 _ERRORS = ("mean_rms_over_range", "max_over_range", "mean_nrmse")
 
 
 def summary(tables: Tables) -> pd.DataFrame:
-    """Return energy, duration, CO2e and error of each point and operation.
+    """Return energy, duration, CO2e, cost of electricity and error of each point and operation.
 
     Returns
     -------
     pandas.DataFrame
-        A row per point, device, operation, evidence and scope. Energy, duration and CO2e: means over the ``n`` clean
+        A row per point, device, operation, evidence and scope. Energy, duration, CO2e, cost: means over the ``n`` clean
         runs, with half widths of 95 % t intervals (null for one run), and smallest and largest value of the
         ``flagged_runs`` (``..._flagged_low_...``, ``..._flagged_high_...``), which are in no mean; ``flags`` are their
         flags. Errors: means over all runs.
@@ -43,7 +44,7 @@ def summary(tables: Tables) -> pd.DataFrame:
     runs = tables["runs"]
     errors = with_error(runs).set_index("run_id")[list(_ERRORS)]
     order = {operation.value: place for place, operation in enumerate(OPERATIONS)}
-    keys = [*AXES, "source", "columns", "device", "operation", "energy_evidence", "energy_scope"]
+    keys = [*AXES, "source", "columns", "device", "operation", "energy_evidence", "energy_scope", "currency"]
     own = [*_OF_WINDOW, "flags", "contamination"]
     joined = runs[["run_id", *keys, *own]].join(errors, on="run_id")
     rows: list[dict[str, Any]] = []
@@ -90,6 +91,7 @@ def _row(row: Row) -> dict[str, str]:
         "evidence": unless_missing(f"{row['energy_evidence']}, {row['energy_scope']}", row["energy_evidence"], "none"),
         "duration (s)": _windowed(row, "duration", "s"),
         "CO2e (mg)": _windowed(row, "co2e", "kg", factor=1e6),
+        _money(row): _windowed(row, "electricity", "cost", factor=1e6),
         "mean RMS / range": _error(row, "mean_rms_over_range"),
         "NRMSE": _error(row, "mean_nrmse"),
     }
@@ -107,25 +109,38 @@ def _windowed(row: Row, stem: str, unit: str, *, factor: float = 1.0, missing: s
     return estimate_text(found, factor=factor, missing=missing)
 
 
+def _money(row: Row) -> str:
+    return f"electricity (µ{row['currency']})"
+
+
+#: Beginnings of headings that are left out if no row has a value, and what names the columns.
+_OPTIONAL = {"CO2e": ("co2e", "kg"), "electricity": ("electricity", "cost")}
+
+
 def _rows(frame: pd.DataFrame, most: int) -> list[dict[str, str]]:
-    """Write the rows, without CO2e if there is none."""
-    rows = each(_row)(frame, most)
-    if frame["co2e_kg"].isna().all() and frame["co2e_flagged_low_kg"].isna().all():
-        rows = [{name: text for name, text in row.items() if name != "CO2e (mg)"} for row in rows]
-    return rows
+    """Write the rows, without CO2e or money if there is none."""
+    absent = tuple(
+        head
+        for head, (stem, unit) in _OPTIONAL.items()
+        if frame[f"{stem}_{unit}"].isna().all() and frame[f"{stem}_flagged_low_{unit}"].isna().all()
+    )
+    return [
+        {name: text for name, text in row.items() if not name.startswith(absent)} for row in each(_row)(frame, most)
+    ]
 
 
 def _notes(_frame: pd.DataFrame, tables: Tables) -> list[str]:
-    return [*(f"{line}." for line in carbon_words(tables["runs"])), *trivial_words(tables["runs"])]
+    runs = tables["runs"]
+    return [*(f"{line}." for line in [*carbon_words(runs), *price_words(runs)]), *trivial_words(runs)]
 
 
 TABLE = TableSpec(
     "summary",
     "Every point",
-    "Energy, duration, CO2e and error of each point and operation: means over n unflagged repeats with half widths of "
-    "95 % t intervals. A single run (n = 1) has no interval. Flagged runs are excluded from means of energy, duration "
-    "and CO2e; if all are flagged, the range of their values is shown and marked as flagged. Errors do not depend on "
-    "the flags and are of all runs.",
+    "Energy, duration, CO2e, cost of electricity and error of each point and operation: means over n unflagged "
+    "repeats with half widths of 95 % t intervals. A single run (n = 1) has no interval. Flagged runs are in no mean "
+    "of energy, duration, CO2e and cost; if all are flagged, the range of their values is shown and marked as "
+    "flagged. Errors do not depend on the flags and are of all runs.",
     make=summary,
     rows=_rows,
     notes=_notes,
