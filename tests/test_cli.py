@@ -61,7 +61,7 @@ def test_too_little_memory_is_one_message(tmp_path, capsys, monkeypatch):
 #: Options with which a stage writes something, and whether it is a folder.
 OUTPUTS = {"html": False, "schema": False, "readme": False, "glossary": False, "idle_cache": True}
 #: Stages whose ``--out`` is a file; the others write a folder.
-WRITE_A_FILE = ("calibrate", "measure", "generate", "prepare", "repeats", "report")
+WRITE_A_FILE = ("hardware", "calibrate", "measure", "generate", "prepare", "repeats", "report")
 
 
 @pytest.mark.parametrize("stage", cli.STAGES)

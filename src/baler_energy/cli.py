@@ -18,6 +18,8 @@ __all__ = ["STAGES", "main", "stage_modules"]
 STAGES = (
     "study",
     "advise",
+    "hardware",
+    "forecast",
     "doctor",
     "calibrate",
     "measure",

@@ -320,6 +320,7 @@ CHAPTERS: Mapping[str, tuple[str, ...]] = {
             "error_energy",
         ),
         "savings": ("error_joules", "factors", "optimizers", "engines", "difference", "packing", "models", "runtimes"),
+        "forecast": ("predicted", "cost_metrics"),
     }.items()
 }
 #: Tables of the report.
@@ -342,6 +343,9 @@ TABLES: Mapping[str, str] = {
         "engines",
         "models",
         "runtimes",
+        "laws",
+        "validation",
+        "cost_metrics",
         "variation",
         "peers",
         "findings",

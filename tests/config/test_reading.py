@@ -105,7 +105,7 @@ def test_shipped_studies_are_valid(repository: Path):
     files = [repository / "config" / "config.yaml", *(repository / "config" / "studies").glob("*.yaml")]
     names = {load_study(path).name for path in files}
     shipped = {"laptop", "smoke", "original-2023", "gpu", "engines", "worth", "savings", "recommended", "runtimes"}
-    shipped |= {"runtimes-gpu", "learning-rates"}
+    shipped |= {"runtimes-gpu", "learning-rates", "forecast"}
     assert names == shipped
 
 

@@ -26,7 +26,9 @@ Build = Callable[..., dict[str, pd.DataFrame]]
 
 SPECS: dict[str, FigureSpec] = {spec.name: spec for chapter in CHAPTERS for spec in chapters.figures_of(chapter)}
 MEASURED = MappingProxyType({"cpu": "measured", "ram": "modelled", "gpu": "measured"})
-EACH_MARK_IS_A_RUN = ("meters", "iterations", "contamination", "foreign", "co2e_countries", "calibration")
+EACH_MARK_IS_A_RUN = (
+    *("meters", "iterations", "contamination", "foreign", "co2e_countries", "calibration", "predicted", "cost_metrics"),
+)
 #: Labels of pure numbers, which need no unit.
 PURE = re.compile(
     r"Epochs?|Threads|Parameters.*|Rows.*|Batch.*|Rec\. / orig\.|.* / range|Operation|Loss.*|Second / first|"
@@ -243,6 +245,8 @@ def test_a_study_of_flagged_runs_shows_them_open_and_without_means(name: str, fl
             "codec_throughput",
             "factors",
             "optimizers",
+            "predicted",
+            "cost_metrics",
         ), reason
         return
     check_texts(figure)

@@ -1,8 +1,8 @@
 """From records to results: pure functions of tables, and arithmetic that needs no hardware.
 
 - `schema`: the tidy tables, column by column: meaning, unit, type; `schema_derived`, `schema_errors`,
-  `schema_summary`: columns of derived quantities, of errors and of means; `datapackage`: their description next to the
-  dataset
+  `schema_foreign`, `schema_summary`: columns of derived quantities, errors, other tools and means; `datapackage`: the
+  description of a dataset
 - `tidy`: rows of these tables from records; `writing`: the tables' files, written piece by piece; `checked`: tables
   and records from files, checked against the schema
 - `totals`: which readings enter a run's energy, and which flags concern it; measured and modelled are separate
@@ -22,6 +22,9 @@
 - `gain`: the rule of early stopping; `early_stopping`: what Baler's own training would have cost with it
 - `pruned_costs`: what pruned networks cost in compression and decompression
 - `powerlaw`, `parallel`: fits of a power law and of Amdahl's law
+- `work`: the work of an operation, known before it runs; `relative_fit`: non-negative sums of terms, with intervals
+- `law`: time and energy of each operation as such sums, and how well they predict runs that were withheld;
+  `cost_metrics`: how well single numbers, such as FLOPs or CPU time, predict them; `hardware`: laws as a file
 - `breakdown`: what a profiled operation spends its time on, in categories that all engines share
 - `thermal`, `throttled`: how a device warms up, and how long and why its clocks were lowered
 - `intervals`: union of time intervals

@@ -1,4 +1,4 @@
-"""From energy to CO2-equivalent emissions."""
+"""From energy to CO2-equivalent emissions, and to money."""
 
 import difflib
 import importlib.util
@@ -10,7 +10,7 @@ from typing import Any
 from baler_energy.errors import InputError, UnavailableError
 from baler_energy.vocabulary import JOULES_PER_KWH
 
-__all__ = ["carbon_intensity_g_per_kwh", "co2e_kg", "country_intensities_g_per_kwh"]
+__all__ = ["carbon_intensity_g_per_kwh", "co2e_kg", "country_intensities_g_per_kwh", "electricity_cost"]
 
 #: Most characters of an unknown country in a message.
 _LONGEST = 40
@@ -32,6 +32,11 @@ def co2e_kg(energy_j: float, intensity_g_per_kwh: float, pue: float) -> float:
         Power usage effectiveness, at least 1.
     """
     return energy_j / JOULES_PER_KWH * pue * intensity_g_per_kwh / 1000.0
+
+
+def electricity_cost(energy_j: float, price_per_kwh: float, pue: float) -> float:
+    """Price of energy used by the machine (J), in the currency of `price_per_kwh`; the PUE is as for `co2e_kg`."""
+    return energy_j / JOULES_PER_KWH * pue * price_per_kwh
 
 
 def carbon_intensity_g_per_kwh(country: str) -> float:

@@ -9,7 +9,12 @@ from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
-from baler_energy.analysis.carbon import carbon_intensity_g_per_kwh, co2e_kg, country_intensities_g_per_kwh
+from baler_energy.analysis.carbon import (
+    carbon_intensity_g_per_kwh,
+    co2e_kg,
+    country_intensities_g_per_kwh,
+    electricity_cost,
+)
 from baler_energy.damage import refusing_damage
 from baler_energy.errors import InputError
 from baler_energy.logs import Cells, column, header, moment, read_text, records
@@ -94,27 +99,42 @@ class HourlyIntensity:
 
 @dataclass(frozen=True)
 class Electricity:
-    """Converts energy to CO2e. Location-based: the mean of the grid, regardless of the site's contract."""
+    """Converts energy to CO2e and money. Location-based: the mean of the grid, regardless of the site's contract."""
 
     pue: float
     country: str | None = None
     value_g_per_kwh: float | None = None
     hours: HourlyIntensity | None = None
+    price_per_kwh: float | None = None
+    currency: str | None = None
 
     @classmethod
-    def of(cls, *, country: str | None, value: float | None, csv: Path | None, pue: float) -> "Electricity":
+    def of(
+        cls,
+        *,
+        country: str | None,
+        value: float | None,
+        csv: Path | None,
+        pue: float,
+        price_per_kwh: float | None = None,
+        currency: str | None = None,
+    ) -> "Electricity":
         """Make it from a study's keys.
 
         Raises
         ------
         InputError
-            Several keys give an intensity, the country is unknown, or the file is not a time series.
+            Several keys give an intensity, the country is unknown, the file is not a time series, or a price has no
+            currency.
         """
         if sum(given is not None for given in (country, value, csv)) > 1:
             raise InputError("set only one of country, carbon_intensity_g_per_kwh and carbon_intensity_csv")
+        if (price_per_kwh is None) != (currency is None):
+            raise InputError("price_per_kwh and currency go together; set both or neither")
         if country is not None:
             value = carbon_intensity_g_per_kwh(country)
-        return cls(pue, country, value, None if csv is None else read_intensity_csv(csv))
+        hours = None if csv is None else read_intensity_csv(csv)
+        return cls(pue, country, value, hours, price_per_kwh, currency)
 
     def intensity_g_per_kwh(self, start: datetime, duration_s: float) -> float | None:
         """Mean carbon intensity (g CO2e per kWh) over a window; None if unknown."""
@@ -137,6 +157,12 @@ class Electricity:
         """
         intensity = self.intensity_g_per_kwh(start, duration_s)
         return None if energy_j is None or intensity is None else co2e_kg(energy_j, intensity, self.pue)
+
+    def cost(self, energy_j: float | None) -> float | None:
+        """Price (in the currency) of energy (J) that the machine used, with the PUE; None if one is unknown."""
+        if energy_j is None or self.price_per_kwh is None:
+            return None
+        return electricity_cost(energy_j, self.price_per_kwh, self.pue)
 
 
 def electricity_rows(electricity: Electricity) -> list[dict[str, Any]]:

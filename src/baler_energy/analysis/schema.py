@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from baler_energy.analysis.schema_derived import DERIVED, DERIVED_HISTOGRAMS
 from baler_energy.analysis.schema_errors import ERRORS, RUN_ERRORS
+from baler_energy.analysis.schema_foreign import FINDINGS, FOREIGN, PEERS
 from baler_energy.analysis.schema_summary import SUMMARY
 from baler_energy.config.parameters import AXES
 from baler_energy.config.shown import column_type, shown
@@ -133,6 +134,9 @@ node_meter | string | | meter of node_energy_j: {one_of(NODE_METERS)}
 co2e_kg | number | kg | emissions of energy_j with the study's carbon intensity and PUE; null if the study sets none
 carbon_intensity_g_per_kwh | number | g/kWh | carbon intensity of the electricity during the window
 pue | number | 1 | power usage effectiveness of the site
+electricity_cost | number | | price of energy_j with the study's price per kWh and PUE, in currency; null without one
+price_per_kwh | number | | price of electricity, in currency per kWh
+currency | string | | currency of electricity_cost: ISO 4217 code
 cpu_time_s | number | s | CPU time of one iteration
 memory_peak_b | number | B | largest resident memory
 gpu_memory_peak_b | number | B | largest GPU memory
@@ -296,43 +300,11 @@ evidence | string | | measured or modelled
 detail | string | | how it was determined, or why value is null
 """)
 
-_PEERS = POINT + _columns("""
-operation | string | | operation that both measured, in an extra repeat
-tool | string | | the other tool or formula
-kind | string | | peer (a tool that measured the same windows) or formula (computed from hours and watts)
-component | string | | component that its value covers
-quantity | string | | energy or co2e
-evidence | string | | measured, modelled or unknown
-value | signed | unit | the tool's value over the window
-unit | string | | unit of value
-ours_j | number | J | our energy of the same components in the same window
-ours_scope | string | | components in ours_j
-ours_evidence | string | | measured or modelled: what ours_j is
-ratio | signed | 1 | value over ours_j
-duration_s | number | s | length of the window
-assumptions | string | | assumptions of the tool: TDP, W/GB, carbon intensity, PUE
-reason | string | | why value is null
-""")
+_PEERS = POINT + _columns(PEERS)
 
-_FOREIGN = _MEASUREMENTS + _columns("""
-file | string | | name of the imported file
-tool_version | string | | version of the tool that wrote the file, if stated
-window_start | datetime | | start of the reading's window, if stated (assumed UTC without a time zone)
-duration_s | number | s | length of the reading's window
-epoch | integer | 1 | epoch of the reading
-cpu_model | string | | CPU, as named in the file
-gpu_model | string | | GPU, as named in the file
-ram_bytes | number | B | memory of the machine, as stated in the file
-""")
+_FOREIGN = _MEASUREMENTS + _columns(FOREIGN)
 
-_FINDINGS = _columns("""
-file | string | | files that show it, separated by commas; measurements.parquet: the study's own readings
-finding | string | | kind of finding
-subject | string | | tool, component or host that it is about
-value | signed | unit | the number found
-unit | string | | unit of value
-sentence | string | | the finding in words
-""")
+_FINDINGS = _columns(FINDINGS)
 
 _ELECTRICITY = _columns("""
 kind | string | | country (yearly mean), hour (time series) or value (a number in the study)

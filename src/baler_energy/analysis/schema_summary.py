@@ -8,6 +8,7 @@ OF_WINDOW = {
     "energy_j_per_mb": ("J/MB", "energy_{}_j_per_mb"),
     "duration_s": ("s", "duration_{}_s"),
     "co2e_kg": ("kg", "co2e_{}_kg"),
+    "electricity_cost": ("", "electricity_{}_cost"),
 }
 #: Columns of ``runs`` that are averaged over all runs.
 ERRORS = ("mean_rms_over_range", "max_over_range", "mean_nrmse", "loss_per_value")
@@ -33,6 +34,7 @@ _ERROR_LINES = "\n".join(map(_error, ERRORS))
 SUMMARY = f"""
 energy_evidence | string | | measured or modelled: what energy_j is
 energy_scope | string | | components in energy_j, such as cpu+dram
+currency | string | | currency of electricity_cost: ISO 4217 code
 at_reference | boolean | | the report's first page is about these runs
 n | integer | 1 | runs in the means of energy, time and CO2e: those with in_mean
 flagged_runs | integer | 1 | the other runs

@@ -89,7 +89,11 @@ class Study(Config):
     carbon_intensity_csv: Annotated[str, Field(min_length=1)] | None = None
     """Instead of ``country``: a file of hours and g/kWh, see docs/co2e.md."""
     pue: Annotated[float, Field(ge=1, le=5)] = 1.0
-    """Power usage effectiveness of the site, applied once to CO2e; 1 on a laptop."""
+    """Power usage effectiveness of the site, applied once to CO2e and to the cost of electricity; 1 on a laptop."""
+    price_per_kwh: Annotated[float, Field(ge=0)] | None = None
+    """Price of electricity in ``currency`` per kWh; without it, no money is reported."""
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] | None = None
+    """Currency of ``price_per_kwh``: ISO 4217 code, such as CHF."""
     seed: Annotated[int, Field(ge=0)] = 1
     """Seed of the first repeat's model and of the order of the runs."""
     repeats: CountOrRounds = 3
@@ -149,11 +153,13 @@ class Study(Config):
         return country
 
     @model_validator(mode="after")
-    def _one_carbon_intensity(self) -> Self:
+    def _one_carbon_intensity_and_price(self) -> Self:
         keys = ("country", "carbon_intensity_g_per_kwh", "carbon_intensity_csv")
         given = [key for key in keys if getattr(self, key) is not None]
         if len(given) > 1:
             raise ValueError(f"set only one of {', '.join(keys)}, not {' and '.join(given)}")
+        if (self.price_per_kwh is None) != (self.currency is None):
+            raise ValueError("'price_per_kwh' and 'currency' go together; set both or neither")
         return self
 
     @model_validator(mode="after")
@@ -367,8 +373,7 @@ class Study(Config):
 def _resolved(values: Mapping[str, Any]) -> dict[str, Any]:
     """Set parameters that do not apply to null, and the device of a codec without a choice to its default."""
     known = applicable(values)
-    choice = len(devices_of(SimpleNamespace(**known))) > 1
-    return known if choice else known | {"device": AXIS_DEFAULTS["device"]}
+    return known if len(devices_of(SimpleNamespace(**known))) > 1 else known | {"device": AXIS_DEFAULTS["device"]}
 
 
 def load_study(config: Mapping[str, Any] | Path | Sequence[Path]) -> Study:

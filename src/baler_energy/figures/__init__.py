@@ -1,6 +1,7 @@
 """Figures and tables of the report, pure functions of the dataset's tables.
 
-- `cost`, `hotspots`, `trust`, `worth`, `savings`: the chapters, with a module for each figure or group of figures
+- `cost`, `hotspots`, `trust`, `worth`, `savings`, `forecast`: the chapters, with a module for each figure or group of
+  figures
 - `tables`: a module for each table
 - `captions`: sentences shared by several captions
 - `chapters`: titles, figures, tables, labels and captions by chapter; imports nothing heavy

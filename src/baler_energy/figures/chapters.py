@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["TABLES_TITLE", "Captions", "chapter_title", "figures_of", "labels", "tables"]
 
 #: Category of the tables in the report, which sorts categories by name. The categories of figures are chapter titles.
-TABLES_TITLE = "6. Tables"
+TABLES_TITLE = "7. Tables"
 
 
 def chapter_title(chapter: str) -> str:

@@ -23,6 +23,7 @@ from baler_energy.figures.selection import (
     flagged_sentence,
     interval_text,
     notices,
+    price_words,
     with_error,
 )
 from baler_energy.figures.setting_rows import headline
@@ -231,14 +232,15 @@ def _in_words(items: Sequence[str]) -> str:
 
 
 def _main_numbers(here: pd.DataFrame) -> str:
-    """Make a list-table of energy per operation, row and megabyte; CO2e and node energy where known."""
+    """Make a list-table of energy per operation, row and megabyte; CO2e, money and node energy where known."""
     table = here.assign(co2e_g=here["co2e_kg"] * 1000, per_row=here["energy_j"] / here["rows"])
     columns = {"Per row": ("per_row", "J"), "Per MB": ("energy_j_per_mb", "J"), "Whole node": ("node_energy_j", "J")}
-    columns |= {"CO2e": ("co2e_g", "g"), "Duration": ("duration_s", "s")}
+    columns |= {"CO2e": ("co2e_g", "g"), "Electricity": ("electricity_cost", f"{here['currency'].iloc[0]}")}
+    columns |= {"Duration": ("duration_s", "s")}
     shown = {
         head: (value, unit)
         for head, (value, unit) in columns.items()
-        if value not in ("node_energy_j", "co2e_g") or table[value].notna().any()
+        if value not in ("node_energy_j", "co2e_g", "electricity_cost") or table[value].notna().any()
     }
     lines = [["Operation", "Energy", "Evidence", *shown, "n"]]
     order = {operation.value: place for place, operation in enumerate(OPERATIONS)}
@@ -294,7 +296,7 @@ def _machines(runs: pd.DataFrame) -> list[str]:
         gpus = gpu if isinstance(gpu, str) and gpu else "no GPU"
         lines.append(f"{host}: {cpu}, {gpus}{virtual}; {len(part)} runs")
     lines.append(f"{len(points)} runs in all, with {len(runs)} records (a record per operation: train, compress, ...)")
-    return [escape_rst(line) for line in [*lines, *carbon_words(runs)]]
+    return [escape_rst(line) for line in [*lines, *carbon_words(runs), *price_words(runs)]]
 
 
 def _flagged(runs: pd.DataFrame) -> list[str]:

@@ -34,6 +34,7 @@ __all__ = [
     "notices",
     "parameter_text",
     "points",
+    "price_words",
     "scaled_unit",
     "sweep",
     "variant",
@@ -324,6 +325,12 @@ def carbon_words(runs: pd.DataFrame) -> list[str]:
     return [*lines, f"No CO2e for {missing} of {len(runs)} records: no carbon intensity covers them"][
         : 2 if missing else 1
     ]
+
+
+def price_words(runs: pd.DataFrame) -> list[str]:
+    """State the price of electricity behind the costs; empty if the study sets none."""
+    known = runs.dropna(subset=["price_per_kwh"]).drop_duplicates(["price_per_kwh", "currency"])
+    return [f"Electricity at {row.price_per_kwh:g} {row.currency} per kWh" for row in known.itertuples()]
 
 
 def with_flags(table: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:

@@ -107,6 +107,8 @@ def collect(study: Study, results: Path, out: Path, *, left_out: Path | None = N
         value=study.carbon_intensity_g_per_kwh,
         csv=None if study.carbon_intensity_csv is None else Path(study.carbon_intensity_csv),
         pue=study.pue,
+        price_per_kwh=study.price_per_kwh,
+        currency=study.currency,
     )
     dataset = _Dataset(study, results, electricity)
     with ExitStack() as stack:

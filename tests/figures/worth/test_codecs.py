@@ -209,11 +209,11 @@ def test_the_transform_says_whether_a_codec_is_trained(transform: str, packing: 
 
 def test_costs_are_joules_only_where_all_are_measured(several: Tables, build: Callable[..., Tables]) -> None:
     figure = draw_codec_costs(several)
-    assert figure.axes[0].get_ylabel().startswith("Time (") and "modelled" in figure.get_suptitle()
+    assert figure.axes[0].get_ylabel().startswith("Time\n(") and "modelled" in figure.get_suptitle()
     assert "trivial codec (column means)" in [text.get_text() for text in figure.axes[0].texts]
     measured = several | {"runs": several["runs"].assign(energy_evidence="measured")}
     figure = draw_codec_costs(measured)
-    assert figure.axes[0].get_ylabel().startswith("Energy, measured (") and "modelled" not in figure.get_suptitle()
+    assert figure.axes[0].get_ylabel().startswith("Energy, measured\n(") and "modelled" not in figure.get_suptitle()
 
 
 def test_throughput_is_the_inverse_of_time(several: Tables) -> None:

@@ -1,4 +1,4 @@
-"""Energy, CO2e and duration of an operation against an axis of the grid."""
+"""Energy, CO2e, cost of electricity and duration of an operation against an axis of the grid."""
 
 from functools import partial
 
@@ -17,10 +17,11 @@ _ROWS = (
     Row("co2e_kg", CO2E, "g", 1000.0, True),
     Row("duration_s", "Duration", "s", 1.0, False),
 )
+_OPTIONAL = ("co2e_kg", "electricity_cost")
 
 
 def draw_against(axis: str, tables: Tables) -> Figure:
-    """Draw energy, CO2e (if known) and duration of each operation against `axis`.
+    """Draw energy, CO2e and money (if known) and duration of each operation against `axis`.
 
     Raises
     ------
@@ -32,8 +33,10 @@ def draw_against(axis: str, tables: Tables) -> Figure:
     values = sorted(chosen[axis].unique())
     if len(values) < 2:
         raise NoData(f"only one value of {axis} ({values[0]})")
-    # Without a carbon intensity there is no CO2e and no panel for it.
-    rows = [row for row in _ROWS if row.value != "co2e_kg" or chosen[row.value].notna().any()]
+    # Without a carbon intensity there is no CO2e and no panel for it; the same holds for a price.
+    money = Row("electricity_cost", "Electricity", f"{chosen['currency'].iloc[0]}", 1.0, True)
+    rows = [*_ROWS[:-1], money, _ROWS[-1]]
+    rows = [row for row in rows if row.value not in _OPTIONAL or chosen[row.value].notna().any()]
     figure, panels = grid(len(rows), 3, 1.4 + 2.2 * len(rows), sharex=True, sharey="row")
     counts = set[int]()
     for row, line in zip(rows, panels, strict=True):
@@ -59,7 +62,8 @@ def _against(axis: str, words: str) -> FigureSpec:
         f"Cost per operation against {words}",
         f"Energy, CO2e and duration of one train, compress and decompress against {words}; all other axes are fixed at "
         f"the values in the subtitle. {SPREAD} {EVIDENCE} CO2e is the energy times the study's carbon intensity and "
-        "PUE, with the same evidence; without an intensity it has no panels.",
+        "PUE, with the same evidence; without an intensity it has no panels. The same holds for the cost of "
+        "electricity, with the study's price.",
         partial(draw_against, axis),
     )
 

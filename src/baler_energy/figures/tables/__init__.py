@@ -9,6 +9,8 @@
 - `engines`, `models`: engines side by side; networks as several tools count them
 - `savings`, `optimizers`: what changes of the training save; cost of optimizers to reach a loss
 - `runtimes`: what computes the trained network, side by side; `pruning`: what pruned networks cost to apply
+- `laws`, `validation`: what a job, a step, a byte and a FLOP cost, and how well that predicts other runs;
+  `cost_metrics`: which single number predicts the cost
 - `peers`, `findings`: other tools and formulas; what energies show by themselves
 - `variation`, `calibration`, `temperatures`, `flagged`: reliability of the numbers
 - `counters`: hardware counters of the CPU

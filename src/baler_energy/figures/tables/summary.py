@@ -1,4 +1,4 @@
-"""Energy, duration, CO2e and error of every point and operation."""
+"""Energy, duration, CO2e, cost of electricity and error of every point and operation."""
 
 import pandas as pd
 
@@ -14,6 +14,7 @@ from baler_energy.figures.selection import (
     estimate_text,
     interval_text,
     parameter_text,
+    price_words,
     variant,
 )
 from baler_energy.figures.trivial import trivial_words
@@ -43,6 +44,7 @@ def _row(row: Row) -> dict[str, str]:
         "evidence": unless_missing(f"{row['energy_evidence']}, {row['energy_scope']}", row["energy_evidence"], "none"),
         "duration (s)": _windowed(row, "duration_s"),
         "CO2e (mg)": _windowed(row, "co2e_kg", factor=1e6),
+        _money(row): _windowed(row, "electricity_cost", factor=1e6),
         "mean RMS / range": _error(row, "mean_rms_over_range"),
         "NRMSE": _error(row, "mean_nrmse"),
     }
@@ -62,25 +64,38 @@ def _windowed(row: Row, name: str, *, factor: float = 1.0, missing: str = "not k
     return estimate_text(found, factor=factor, missing=missing)
 
 
+def _money(row: Row) -> str:
+    return f"electricity (µ{row['currency']})"
+
+
+#: Beginnings of headings that are left out if no row has a value, and the column.
+_OPTIONAL = {"CO2e": "co2e_kg", "electricity": "electricity_cost"}
+
+
 def _rows(frame: pd.DataFrame, most: int) -> list[dict[str, str]]:
-    """Write the rows, without CO2e if there is none."""
-    rows = each(_row)(frame, most)
-    if frame["co2e_kg"].isna().all() and frame["co2e_flagged_low_kg"].isna().all():
-        rows = [{name: text for name, text in row.items() if name != "CO2e (mg)"} for row in rows]
-    return rows
+    """Write the rows, without CO2e or money if there is none."""
+    absent = tuple(
+        head
+        for head, name in _OPTIONAL.items()
+        if frame[[name, OF_WINDOW[name][1].format("flagged_low")]].isna().all(axis=None)
+    )
+    return [
+        {name: text for name, text in row.items() if not name.startswith(absent)} for row in each(_row)(frame, most)
+    ]
 
 
 def _notes(_frame: pd.DataFrame, tables: Tables) -> list[str]:
-    return [*(f"{line}." for line in carbon_words(tables["runs"])), *trivial_words(tables["runs"])]
+    runs = tables["runs"]
+    return [*(f"{line}." for line in [*carbon_words(runs), *price_words(runs)]), *trivial_words(runs)]
 
 
 TABLE = TableSpec(
     "summary",
     "Every point",
-    "Energy, duration, CO2e and error of each point and operation: means over n unflagged repeats with half widths of "
-    "95 % t intervals. A single run (n = 1) has no interval. Flagged runs are excluded from means of energy, duration "
-    "and CO2e; if all are flagged, the range of their values is shown and marked as flagged. Errors do not depend on "
-    "the flags and are of all runs.",
+    "Energy, duration, CO2e, cost of electricity and error of each point and operation: means over n unflagged "
+    "repeats with half widths of 95 % t intervals. A single run (n = 1) has no interval. Flagged runs are in no mean "
+    "of energy, duration, CO2e and cost; if all are flagged, the range of their values is shown and marked as "
+    "flagged. Errors do not depend on the flags and are of all runs.",
     make=_make,
     rows=_rows,
     notes=_notes,

@@ -1,0 +1,86 @@
+"""The work of an operation, as known before it runs: epochs, steps, bytes and FLOPs, from its parameters alone."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from baler_energy.codecs.baler.architecture import network
+from baler_energy.codecs.baler.macs import macs_per_row
+from baler_energy.vocabulary import Operation
+
+__all__ = ["TERMS", "with_work", "work"]
+
+#: The terms of a law, from coarse to fine: name, and what one unit of its work is called in a unit such as s/step.
+TERMS: Mapping[str, str] = {"job": "job", "epoch": "epoch", "step": "step", "byte": "B", "flop": "FLOP"}
+
+#: Columns of ``runs`` that `work` reads.
+_READ = (
+    *("rows", "columns", "latent_columns", "epochs", "epochs_run", "batch_size"),
+    *("model", "precision", "packing", "pruning"),
+)
+#: Bytes of a number; the narrower formats of products keep their parameters in float32.
+_WIDE_B, _NARROW_B = 8, 4
+
+
+def work(parameters: Mapping[str, Any], operation: str) -> dict[str, float]:
+    """Return the work of one operation.
+
+    Parameters
+    ----------
+    parameters
+        Parameters of a run, with ``rows``, ``columns`` and ``latent_columns``; None where they do not apply.
+        ``epochs_run``, if there is one, replaces ``epochs``.
+    operation
+        train, compress or decompress.
+
+    Returns
+    -------
+    dict
+        Amount by name of `TERMS`, NaN if it does not apply or is unknown, as for a pruned network, whose widths are
+        unknown. A multiply-accumulate of the matrix products counts as two FLOPs; only networks have them. Bytes are
+        the numbers that have to move at least: the table in each pass, the network's weights in each step, and the
+        output. Also ``rows_passed``: rows times epochs; and ``size``: that times the multiply-accumulates per row.
+    """
+    trains = operation == Operation.TRAIN
+    rows, columns = float(parameters["rows"]), int(parameters["columns"])
+    epochs = parameters.get("epochs_run") or parameters["epochs"]
+    passes = float(epochs or 1) if trains else 1.0
+    batch = parameters["batch_size"]
+    steps = passes * math.ceil(rows / batch) if batch else math.nan
+    macs, weights = _network(parameters, operation)
+    latent = int(parameters["latent_columns"] or columns)
+    numbers = rows * (passes * columns + (0 if trains else latent)) + weights * (steps if batch else 1)
+    return {
+        "job": 1.0,
+        "epoch": passes if trains and epochs else math.nan,
+        "step": steps,
+        "byte": numbers * (_WIDE_B if parameters["precision"] in (None, "float64") else _NARROW_B),
+        "flop": 2 * macs * rows * passes,
+        "rows_passed": rows * passes,
+        "size": rows * passes * (1 if math.isnan(macs) else macs),
+    }
+
+
+def _network(parameters: Mapping[str, Any], operation: str) -> tuple[float, float]:
+    """Multiply-accumulates per row and pass, and weights that every step reads."""
+    if parameters["model"] is None:
+        return math.nan, 0.0
+    per_row = macs_per_row(operation, parameters)
+    if isinstance(per_row, str):
+        return math.nan, math.nan
+    sizes = network(parameters["model"]).sized(int(parameters["columns"]), int(parameters["latent_columns"]))
+    return float(sizes.training_macs if operation == Operation.TRAIN else per_row), float(sizes.parameters)
+
+
+def with_work(runs: pd.DataFrame) -> pd.DataFrame:
+    """Add the columns of `work` to rows of ``runs``."""
+    records = runs[[*_READ, "operation"]].to_dict("records")
+    found = [
+        work({name: None if pd.isna(record[name]) else record[name] for name in _READ}, record["operation"])
+        for record in records
+    ]
+    names = [*TERMS, "rows_passed", "size"]
+    added = pd.DataFrame(found, index=runs.index, columns=names, dtype=float)
+    return runs.assign(**{name: added[name] for name in names})

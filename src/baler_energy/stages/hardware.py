@@ -1,0 +1,57 @@
+"""Stage ``hardware``: what operations cost on a study's machines, as a file for ``forecast``."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from baler_energy.errors import InputError
+from baler_energy.files import output_file, read_json
+from baler_energy.stages.file_names import DATA_PACKAGE
+
+if TYPE_CHECKING:
+    from baler_energy.analysis.hardware import Hardware
+
+__all__ = ["EPILOG", "HELP", "add_arguments", "hardware_of", "run"]
+
+HELP = "write what operations cost on a study's machines, as a file that `forecast` reads and that can be shared"
+EPILOG = """\
+example:
+  baler-energy study --configfile config/studies/forecast.yaml
+  baler-energy hardware --dataset results/forecast/dataset --out laptop.json
+
+The file has the laws of cost that were fitted to the study, with the machine, the dates and the versions.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the stage's options."""
+    parser.add_argument("--dataset", type=Path, required=True, help="folder of the study's dataset (Parquet)")
+    parser.add_argument("--out", type=output_file, required=True, metavar="FILE", help="the file to write (JSON)")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run the stage from parsed options."""
+    hardware_of(args.dataset).write(args.out)
+
+
+def hardware_of(dataset: Path) -> "Hardware":
+    """Fit the laws of a study.
+
+    Parameters
+    ----------
+    dataset
+        Folder with ``runs.parquet`` and ``datapackage.json``, whose title names the study.
+
+    Raises
+    ------
+    InputError
+        A file is missing or damaged, or no law can be fitted.
+    """
+    from baler_energy.analysis.hardware import Hardware
+    from baler_energy.figures.base import Dataset
+
+    runs = Dataset(dataset)["runs"]
+    package = read_json(dataset / DATA_PACKAGE)
+    if not isinstance(package, dict) or not isinstance(package.get("title"), str):
+        raise InputError(f"{dataset / DATA_PACKAGE}: has no title; run `baler-energy collect` again.")
+    return Hardware.of(runs, package["title"])
