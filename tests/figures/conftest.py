@@ -37,6 +37,7 @@ TRIVIAL = ERRORS["TRIVIAL"]
 
 #: The study's centre.
 CENTRE = REFERENCE | {"engine": "reference", "model": "baler", "precision": "float64", "packing": "none"}
+CENTRE |= {"runtime": "eager"}
 
 Build = Callable[..., dict[str, pd.DataFrame]]
 

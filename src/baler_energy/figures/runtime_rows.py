@@ -52,7 +52,8 @@ def runtimes_at_centre(tables: Tables) -> tuple[pd.DataFrame, dict[str, Any]]:
     if own["runtime"].nunique() < 2 and not len(_left_out(tables)):
         raise NoData("only one runtime at the study's centre, so there is nothing to compare")
     others = rows[(rows["engine"] != centre["engine"]) & rows["precision"].isin(own["precision"])]
-    rows = pd.concat([own, others.assign(runtime=others["engine"])])
+    # As a copy, whose columns lie together again: many have been joined one by one, of which pandas warns.
+    rows = pd.concat([own, others.assign(runtime=others["engine"])]).copy()
     order = rows["runtime"].map(NAMES.index).astype(int)
     other = rows["precision"] != centre["precision"]
     rows = rows.assign(rows_per_s=1 / rows["time_per_row_s"], _other=other, _order=order)
