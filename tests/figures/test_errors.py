@@ -91,7 +91,7 @@ def test_every_table_of_errors_states_the_trivial_codec(spec: TableSpec, rich: T
 def test_it_is_marked_at_its_relative_error(rich: Tables) -> None:
     ((panel,),) = grid(1, 1, 3)[1]
     mark_trivial(panel, rich["runs"], "mean_relative_error_median", upright=True, limits=(0.1, 0.2))
-    assert list(panel.lines[0].get_xdata()) == [0.6, 0.6]
+    assert list(panel.lines[0].get_xdata()) == pytest.approx([0.6, 0.6])
     (words,) = trivial_words(rich["runs"])
     assert "8 % (jets; largest / range 90 %; median relative error 60 %) and an NRMSE of 1" in words
     names = ["trivial_mean_relative_error_median", "trivial_max_over_range"]
