@@ -44,7 +44,7 @@ def _runs(trained=(0.02, 0.03), power=0.5, scale=(1.0, 1.0), costs=(1.0, 1.0)):
     rows = []
     for repeat, error in enumerate(trained):
         rows += _run("baler", "none", repeat, error, 2.0, epochs=5, latents=2.0, cost=10.0)
-        for bound in (0.01, 0.1):
+        for bound in (0.005, 0.01, 0.1):
             ratio = 100 * scale[repeat] * bound**power
             rows += _run("identity", f"quantise-{bound}+lz4", repeat, bound, ratio, cost=costs[repeat])
     return pd.DataFrame(rows)
@@ -81,10 +81,22 @@ def test_the_codec_itself_is_first_and_factors_are_over_it():
 
 def test_equal_repeats_have_an_interval_of_no_width_and_one_has_none():
     equal = _card(_runs((0.02, 0.02))).loc["quantise+lz4"]
-    assert equal["ratio_low"] == equal["ratio"] == equal["ratio_high"]
+    assert equal["ratio_low"] == pytest.approx(equal["ratio"]) == equal["ratio_high"]
     runs = _runs()
     single = _card(runs[runs["repeat"] == 0]).loc["quantise+lz4"]
     assert single["ratio_n"] == 1 and math.isnan(single["ratio_low"]) and math.isnan(single["ratio_factor_high"])
+
+
+def test_what_is_unknown_between_two_points_widens_the_interval():
+    """Two points may be connected by any curve; with more, it shows how far the curve is from straight."""
+    runs = _runs((0.02, 0.02))
+    few = _card(runs[runs["packing"] != "quantise-0.005+lz4"]).loc["quantise+lz4"]
+    assert few["ratio_low"] < 100 * 0.01**0.5 and few["ratio_high"] == pytest.approx(100 * 0.1**0.5)
+    assert few["ratio_factor_high"] / few["ratio_factor"] == pytest.approx(few["ratio_high"] / few["ratio"])
+    assert few["nrmse_high"] > few["nrmse"], "a quantity of its own"
+    bent = runs.assign(ratio_native_bytes=runs["ratio_native_bytes"].where(runs["packing"] != "quantise-0.005+lz4", 2))
+    card = _card(bent).loc["quantise+lz4"]
+    assert card["ratio_low"] < _card(runs).loc["quantise+lz4", "ratio_low"] and card["ratio_low"] < card["ratio"]
 
 
 def test_a_cost_of_a_flagged_run_is_in_neither_mean_nor_interval():

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -134,3 +135,26 @@ def test_nothing_is_extrapolated_and_lossless_families_are_left_out():
     assert list(found.index) == ["a", "c"] and found.loc["c", "ratio"] == 9
     assert 2 < found.loc["a", "ratio"] < 4 and math.isnan(found.loc["a", "j"])
     assert at_error(points, 0.1, ["ratio"])["ratio"].tolist() == [2.0]
+
+
+@given(st.floats(-2, 2), st.floats(-3, 3), st.lists(st.floats(0.4, 1.6), min_size=3, max_size=6), st.floats(0, 1))
+def test_the_deviation_bounds_a_curve_that_bends_evenly(bend: float, slope: float, steps: list[float], place: float):
+    """Curves of constant curvature in the logarithms, at distances that differ less than 4-fold."""
+    logarithms = np.cumsum([-4.0, *steps])
+    curve = bend * logarithms**2 + slope * logarithms
+    points = pd.DataFrame({"family": "a", "error": np.exp(logarithms), "ratio": np.exp(curve)})
+    wanted = logarithms[1] + place * (logarithms[-2] - logarithms[1])
+    found = at_error(points, float(np.exp(wanted)), ["ratio", "error"]).iloc[0]
+    off = abs(np.log(found["ratio"]) - (bend * wanted**2 + slope * wanted))
+    assert off <= found["ratio_deviation"] + 1e-9
+    assert found["error_deviation"] == 0
+    if bend == 0:
+        assert found["ratio_deviation"] == pytest.approx(0, abs=1e-9)
+
+
+def test_between_only_two_points_a_curve_may_be_anywhere():
+    points = pd.DataFrame({"family": "a", "error": [0.1, 0.4], "ratio": [2.0, 8.0], "cost": [3.0, 3.0]})
+    found = at_error(points, 0.2, ["ratio", "cost"]).iloc[0]
+    assert found["ratio"] == pytest.approx(4) and found["ratio_deviation"] == pytest.approx(np.log(2))
+    assert found["cost_deviation"] == 0
+    assert at_error(points, 0.4, ["ratio"]).iloc[0].tolist() == ["a", 8.0, 0.0]

@@ -70,9 +70,10 @@ def at_codec(
     Notes
     -----
     The interval is over repeats. In each repeat, the curve of a family is read at the codec's error in the same repeat.
-    The interval is ``value exp(+-h)``, where h is the half width of the 95 % t interval of the logarithms. It therefore
-    includes the spread of the codec's error and that of the family. It is null for a single repeat. A bootstrap would
-    be too narrow for the few repeats of a study.
+    The interval is ``value exp(+-sqrt(h^2 + d^2))``, where h is the half width of the 95 % t interval of the
+    logarithms, and d the deviation of the interpolation from `rate_distortion.at_error`. It therefore includes the
+    spread of the codec's error, that of the family, and what is unknown between the points of its curve. It is null for
+    a single repeat. A bootstrap would be too narrow for the few repeats of a study.
     """
     columns = list(names)
     own = _codec_row(points, codec)
@@ -111,7 +112,8 @@ def _read(points: pd.DataFrame, own: "pd.Series[Any]", measure: str, columns: li
     others = others.assign(**{name: others[name].where(same_kind) for name in joules})
     rows = at_error(others, own[measure], columns, measure).to_dict("records")
     found = {str(own["family"]): {name: float(own[name]) for name in columns}}
-    found |= {str(row["family"]): {name: row[name] for name in columns} for row in rows}
+    deviations = [f"{name}_deviation" for name in columns]
+    found |= {str(row["family"]): {name: row[name] for name in (*columns, *deviations)} for row in rows}
     mine = found[str(own["family"])]
     for values in found.values():
         values |= {f"{name}_factor": values[name] / mine[name] if mine[name] else math.nan for name in columns}
@@ -127,7 +129,8 @@ def _estimates(
         known = [part[family][name] for part in single if family in part]
         logarithms = np.log([value for value in known if value > 0])
         _, half_width, n = interval(logarithms)
-        low, high = (values[name] * math.exp(sign * half_width) for sign in (-1, 1))
+        width = math.hypot(half_width, values.get(f"{name.removesuffix('_factor')}_deviation", 0.0))
+        low, high = (values[name] * math.exp(sign * width) for sign in (-1, 1))
         row |= {name: values[name], f"{name}_low": low, f"{name}_high": high, f"{name}_n": n}
     return row
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from baler_energy.analysis.statistics import clean, intervals
 from baler_energy.codecs.packing import Packing
@@ -29,6 +30,8 @@ __all__ = [
     "family",
     "packing_family",
 ]
+
+Floats = NDArray[np.floating[Any]]
 
 #: Columns of energy and time per GB (10^9 bytes of the table in its recorded formats), by operation.
 COSTS = {
@@ -191,27 +194,57 @@ def at_error(points: pd.DataFrame, error: float, names: Iterable[str], measure: 
         Columns to interpolate.
     measure
         Column of the error.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per family with ``family``, each of `names`, and ``..._deviation``: by how much the logarithm of each may
+        deviate from the family's curve, which is only known at its points.
+
+    Notes
+    -----
+    How far a curve is from straight shows in the points next to the error, each compared with an interpolation between
+    its own two neighbours. The deviation is the larger of these differences times ``4 s (1 - s)``, which is 0 at the
+    points and 1 half-way between them, as for any straight line through a curve of constant curvature; such a curve
+    deviates a quarter as much, since the neighbours are twice as far apart. In a family of two points nothing shows;
+    the deviation is then the distance to the farther one, as if the curve could be anywhere between the two.
     """
-    rows = []
+    columns, rows = list(names), []
     for name, curve in points[points[measure] > 0].groupby("family", sort=False, observed=True):
         known = curve.sort_values(measure)
-        errors = known[measure].to_numpy()
+        errors, values = known[measure].to_numpy(float), known[columns].to_numpy(float)
         if errors[0] > error or errors[-1] < error:
             continue
         high = int(np.searchsorted(errors, error))
-        low = max(high - 1, 0)
-        share = 1.0
-        if errors[low] < errors[high] and errors[high] != error:
-            share = math.log(error / errors[low]) / math.log(errors[high] / errors[low])
-        ends = known.iloc[low], known.iloc[high]
-        rows.append({"family": name, **{column: _between(*ends, share, column) for column in names}})
+        if errors[high] == error:
+            found, deviations = values[high], np.zeros(len(columns))
+        else:
+            found, deviations = _between(np.log(errors), _logarithms(values), math.log(error), high)
+        about = {f"{column}_deviation": one for column, one in zip(columns, deviations, strict=True)}
+        rows.append({"family": name} | dict(zip(columns, found, strict=True)) | about)
+        if measure in columns:
+            rows[-1][f"{measure}_deviation"] = 0.0
     return pd.DataFrame(rows)
 
 
-def _between(low: "pd.Series[Any]", high: "pd.Series[Any]", share: float, name: str) -> float:
-    if share == 1:
-        return float(high[name])
-    first, second = float(low[name]), float(high[name])
-    if not (first > 0 and second > 0):
-        return math.nan
-    return math.exp((1 - share) * math.log(first) + share * math.log(second))
+def _logarithms(values: Floats) -> Floats:
+    return np.log(np.where(values > 0, values, np.nan))
+
+
+def _between(places: Floats, curves: Floats, place: float, high: int) -> tuple[Floats, Floats]:
+    """Return values between two points of some curves, in logarithms, and how far these may be from the curves."""
+    low = high - 1
+    share = (place - places[low]) / (places[high] - places[low])
+    found = (1 - share) * curves[low] + share * curves[high]
+    farther = np.maximum(np.abs(found - curves[low]), np.abs(found - curves[high]))
+    bends = [_bend(places, curves, point) for point in (low, high) if 0 < point < len(places) - 1]
+    bend = np.fmax.reduce([np.full(len(found), np.nan), *bends])
+    return np.exp(found), np.where(np.isnan(bend), farther, 4 * share * (1 - share) * bend)
+
+
+def _bend(places: Floats, curves: Floats, point: int) -> Floats:
+    """Return the distance of a point from the straight line between its neighbours."""
+    left, right = places[point - 1], places[point + 1]
+    share = (places[point] - left) / (right - left)
+    bend: Floats = np.abs(curves[point] - (1 - share) * curves[point - 1] - share * curves[point + 1])
+    return bend

@@ -160,8 +160,8 @@ FIGURES = (
         "best against the codecs that are not trained in epochs. Upper row: codecs with the same RMS residual over the "
         "range; lower row: codecs with the same median relative error. Values are interpolated between the two members "
         "of a family next to that error; a family without errors on both sides has no mark. Bars are 95 % t intervals "
-        "of the logarithm over repeats, with the factor computed separately in each repeat. The table of codecs has "
-        "the numbers. "
+        "of the logarithm over repeats, with the factor computed separately in each repeat, and include what is "
+        "unknown between the two members. The table of codecs has the numbers. "
         f"{ERROR_ROWS}",
         draw_scorecard,
     ),
