@@ -1,8 +1,10 @@
 """NVML: energy, power, load and state of NVIDIA GPUs."""
 
+import math
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 from baler_energy.meters.base import Channel, Meter, Sample
@@ -24,6 +26,8 @@ __all__ = ["METER", "NvmlMeter"]
 _AT_EDGES = ("power", "throttle_reasons")
 #: Energy counters tick every 20 to 100 ms. Default tick, and how long to watch for ticks at the start.
 _DEFAULT_TICK_S, _WATCH_S = 0.1, 0.6
+#: Most energy (J) of a tick, which may come between the reads of two counters.
+_TICK_J = 1000.0
 #: Number of samples between two searches for other processes, which are slow.
 _POLLS_PER_LOOK = 10
 _MEANS = (
@@ -40,6 +44,8 @@ _PEAKS = (
 
 class NvmlMeter(Meter):
     """Energy of each visible GPU from its counter, or else its integrated power sensor; ``gpu`` is their sum.
+
+    A GPU that shows the counts of another one has no energy, and so there is no sum.
 
     Parameters
     ----------
@@ -73,6 +79,7 @@ class NvmlMeter(Meter):
         self._ticks_s: dict[str, float] = {}
         self._still: dict[str, StillWatch] = {}
         self._rising: dict[str, RisingCounter] = {}
+        self._pairs: list[tuple[str, str]] = []
         self._catcher: threading.Thread | None = None
         self._first_tick: dict[str, tuple[float, float]] = {}
 
@@ -124,16 +131,18 @@ class NvmlMeter(Meter):
             self._begin_s = time.monotonic()
             self._series = [sample for sample in self._series if sample.time_s > self._begin_s - 1.0]
             self._begin_j = self._counts_j()
+            self._pairs = self._alike(combinations(self._begin_j, 2), self._begin_j)
         # The time of the next tick shows how far into a tick the window began. A thread waits for it meanwhile.
         self._first_tick = first = {}
         self._catcher = threading.Thread(target=lambda: first.update(self._next_ticks(self._begin_j)), daemon=True)
         self._catcher.start()
 
     def energies_j(self) -> dict[str, float]:
-        """Read the counters' energy (J) since `begin`, without GPUs that have no counter, or whose counter failed."""
+        """Read the counters' energy (J) since `begin`, without GPUs that have none, or one that is not believed."""
         with self._lock:
             counts_j = self._counts_j()
-            believed = self._begin_j.keys() - self._faults.keys()
+            self._pairs = self._alike(self._pairs, counts_j)
+            believed = self._begin_j.keys() - self._faults.keys() - self._copies(counts_j).keys()
         energies = {name: count_j - self._begin_j[name] for name, count_j in counts_j.items() if name in believed}
         if len(energies) == len(self._gpus) and energies:
             energies["gpu"] = sum(energies.values())
@@ -144,6 +153,7 @@ class NvmlMeter(Meter):
         with self._lock:
             self._end_j = self._counts_j()
             self._end_s = time.monotonic()
+            self._pairs = self._alike(self._pairs, self._end_j)
             self._sample(at_edge=True)
 
     def readings(self) -> list[Reading]:
@@ -169,7 +179,7 @@ class NvmlMeter(Meter):
             reason=None if whole else "; ".join(energy.reason for energy in energies if energy.reason),
             bound=sum(energy.bound or 0.0 for energy in energies) if whole else None,
             detail=self._detail("gpu", *self._sharing),
-            failed=not whole,
+            failed=any(energy.failed for energy in energies),
         )
         readings = [*energies, total]
         for gpu in self._gpus:
@@ -254,6 +264,25 @@ class NvmlMeter(Meter):
                     self._faults.setdefault(gpu.component, f"the energy counter of {gpu.component} failed: {fault}")
         return counts
 
+    def _alike(self, pairs: Iterable[tuple[str, str]], counts_j: Mapping[str, float]) -> list[tuple[str, str]]:
+        """Return the pairs of GPUs that may have one counter: the second shows what the first does before and after it.
+
+        GPUs with a counter each differ, as it counts millijoules since the driver was loaded.
+        """
+        nan = math.nan
+        near = [pair for pair in pairs if 0 <= counts_j.get(pair[1], nan) - counts_j.get(pair[0], nan) < _TICK_J]
+        firsts = {first for first, _ in near}
+        again_j = self._counts_j([gpu for gpu in self._gpus if gpu.component in firsts])
+        return [(first, second) for first, second in near if counts_j[second] <= again_j.get(first, nan)]
+
+    def _copies(self, counts_j: Mapping[str, float]) -> dict[str, str]:
+        """Return why GPUs that have shown the counts of another one in the whole window have no energy."""
+        return {
+            second: f"the energy counter of {second} shows the counts of {first}: they are one counter"
+            for first, second in self._pairs
+            if counts_j[second] > self._begin_j[second]
+        }
+
     def _wait_for_lag(self) -> None:
         """Wait until averaging power sensors have covered the end of the window, and sample them."""
         lag_s = max((gpu.averaging_s / 2 for gpu in self._gpus if not gpu.has_counter), default=0.0)
@@ -288,15 +317,16 @@ class NvmlMeter(Meter):
         name, detail = gpu.component, self._detail(gpu.component, gpu.component)
         powers = [sample for sample in series if sample.quantity == "power"]
         value = bound_j = None
-        if name not in self._faults:
+        copied = self._copies(self._end_j).get(name)
+        if name not in self._faults and not copied:
             try:
                 counted = gpu.has_counter
                 value, bound_j = self._counted(name, powers, last_tick) if counted else self._integrated(gpu, powers)
             except ValueError as error:
                 self._faults[name] = f"{name}: {error}"
         if value is None:
-            reason = self._faults[name]
-            return Reading.of(self.name, name, Quantity.ENERGY, None, reason=reason, detail=detail, failed=True)
+            reason, failed = self._faults.get(name, copied), name in self._faults
+            return Reading.of(self.name, name, Quantity.ENERGY, None, reason=reason, detail=detail, failed=failed)
         return Reading.of(self.name, name, Quantity.ENERGY, value, bound=bound_j, detail=detail)
 
     def _counted(
