@@ -99,7 +99,8 @@ def _put(temporary: Path, target: Path) -> None:
         found = target.stat()
         with suppress(OSError):  # it belongs to another user
             os.chown(temporary, found.st_uid, found.st_gid)
-        temporary.chmod(stat.S_IMODE(found.st_mode))
+        with suppress(OSError):  # not every file system has permissions
+            temporary.chmod(stat.S_IMODE(found.st_mode))
     try:
         temporary.replace(target)
     except OSError as error:
