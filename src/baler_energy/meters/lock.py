@@ -161,7 +161,8 @@ class MachineLock:
                 f"This runs inside another measurement (process {pid}), which holds {self.path}: a measured "
                 "command cannot start its own measurement. Run only one of the two."
             )
-        return _described(pid) if pid else "a process that is not visible from here, such as one in another container"
+        hidden = "a process that is not visible from here: one in another container, or a killed one whose command ends"
+        return _described(pid) if pid else hidden
 
 
 def _longest_wait_s() -> float:
