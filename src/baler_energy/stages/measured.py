@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from baler_energy.codecs.engines.base import WARM_UP_BATCHES, Work
 from baler_energy.files import discard, output_file, write_parquet
-from baler_energy.meters.base import Meter
+from baler_energy.meters.base import Meter, prepare
 from baler_energy.meters.options import make_meters, session_settings
 from baler_energy.meters.segments import Segment
 from baler_energy.meters.session import Outcome, Session
@@ -60,9 +60,7 @@ class Measuring:
         """
         settings = session_settings(args)
         meters = tuple(make_meters(args.meters, sample_interval_s=settings.sample_interval_s))
-        for meter in meters:
-            with suppress(Exception):  # opening it reports what fails
-                meter.prepare()
+        prepare(meters)
         return cls(settings, meters)
 
 
