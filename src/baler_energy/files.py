@@ -29,6 +29,7 @@ __all__ = [
     "atomic_path",
     "check_distinct",
     "check_keys",
+    "check_outputs",
     "discard",
     "from_json",
     "naming_target",
@@ -192,6 +193,12 @@ def output_file(text: str) -> Path:
         elif not os.access(target, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     return target
+
+
+def check_outputs(folder: Path, *names: str) -> None:
+    """Refuse a folder in which one of these files cannot be written, before any work; raises `InputError`."""
+    for name in names:
+        output_file(str(folder / name))
 
 
 def output_folder(text: str) -> Path:

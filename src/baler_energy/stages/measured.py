@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from baler_energy.codecs.engines.base import WARM_UP_BATCHES, Work
-from baler_energy.files import discard, output_file, write_parquet
+from baler_energy.files import check_outputs, discard, write_parquet
 from baler_energy.meters.base import Meter, prepare
 from baler_energy.meters.options import make_meters, session_settings
 from baler_energy.meters.segments import Segment
@@ -84,8 +84,7 @@ def open_session(
     `synchronise` waits for the GPU if another process uses it; the default waits for this process's own work.
     """
     out.mkdir(parents=True, exist_ok=True)
-    for name in (SAMPLES, RECORD):
-        output_file(str(out / name))
+    check_outputs(out, SAMPLES, RECORD)
     discard(out / RECORD)
     session = measuring.session or Session(measuring.meters, measuring.settings)
     if device.type == "cuda":
