@@ -106,6 +106,7 @@ class Session:
         self.settings = settings
         self._meters = tuple(meters)
         self.synchronise = synchronise
+        #: Taken by `open`, unless it is held already.
         self.lock = MachineLock(settings.lock)
         self._opened = False
         self._unopened: dict[MeterName, str] = {}
