@@ -276,11 +276,14 @@ class NvmlMeter(Meter):
         return [(first, second) for first, second in near if counts_j[second] <= again_j.get(first, nan)]
 
     def _copies(self, counts_j: Mapping[str, float]) -> dict[str, str]:
-        """Return why GPUs that have shown the counts of another one in the whole window have no energy."""
+        """Return why GPUs that have shown the counts of another one in the whole window have no energy.
+
+        If only one of two has failed, they are two.
+        """
         return {
             second: f"the energy counter of {second} shows the counts of {first}: they are one counter"
             for first, second in self._pairs
-            if counts_j[second] > self._begin_j[second]
+            if counts_j[second] > self._begin_j[second] and self._faults.keys().isdisjoint((first, second))
         }
 
     def _wait_for_lag(self) -> None:
