@@ -209,6 +209,7 @@ class Ticking(SimpleNamespace):
 @pytest.mark.parametrize("ticks", [False, True])
 def test_two_gpus_with_the_counts_of_one_have_no_sum(nvml, ticks):
     library = nvml(2)
+    library.gpus[0].power_w = 0.001  # the sensor shows less than the counter
     if ticks:
         state = {key: value for key, value in vars(library.gpus[0]).items() if key != "energy_j"}
         library.gpus[0] = Ticking(**state, counted_j=100.0)
@@ -231,8 +232,11 @@ def test_two_gpus_with_the_counts_of_one_have_no_sum(nvml, ticks):
     assert meter.flags() == set(), "nothing failed in the window"
 
 
-@pytest.mark.parametrize(("start_j", "steps_j"), [(100.001, (3.0, 3.0)), (99.999, (3.0, 3.0)), (100.0, (3.0, 3.001))])
-def test_gpus_that_are_idle_alike_but_have_other_counts_are_added(nvml, start_j, steps_j):
+@pytest.mark.parametrize(
+    ("start_j", "steps_j"),
+    [(100.001, (3.0, 3.0)), (99.999, (3.0, 3.0)), (100.0, (3.0, 3.001)), (100.0, (0.001, 0.001))],
+)
+def test_gpus_that_have_other_counts_or_are_at_rest_are_added(nvml, start_j, steps_j):
     """As after the driver was loaded a moment ago."""
     library = nvml(2)
     library.gpus[1].energy_j = start_j

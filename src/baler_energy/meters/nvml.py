@@ -1,14 +1,12 @@
 """NVML: energy, power, load and state of NVIDIA GPUs."""
 
-import math
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import combinations
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from baler_energy.meters.base import Channel, Meter, Sample
-from baler_energy.meters.counters import RisingCounter, StillWatch
+from baler_energy.meters.counters import RisingCounter, StillWatch, TwinWatch
 from baler_energy.meters.gpus import UPDATE_S, Gpu, open_gpus
 from baler_energy.meters.integration import gap_bound_j, window_energy_j
 from baler_energy.meters.poller import Poller
@@ -26,8 +24,9 @@ __all__ = ["METER", "NvmlMeter"]
 _AT_EDGES = ("power", "throttle_reasons")
 #: Energy counters tick every 20 to 100 ms. Default tick, and how long to watch for ticks at the start.
 _DEFAULT_TICK_S, _WATCH_S = 0.1, 0.6
-#: Most energy (J) of a tick, which may come between the reads of two counters.
-_TICK_J = 1000.0
+#: A GPU at rest draws at most this share of its limit, which is twice the driver's, and what its sensor shows, with a
+#: tolerance.
+_AT_REST, _TOLERANCE = 1 / 8, 1.2
 #: Number of samples between two searches for other processes, which are slow.
 _POLLS_PER_LOOK = 10
 _MEANS = (
@@ -79,7 +78,7 @@ class NvmlMeter(Meter):
         self._ticks_s: dict[str, float] = {}
         self._still: dict[str, StillWatch] = {}
         self._rising: dict[str, RisingCounter] = {}
-        self._pairs: list[tuple[str, str]] = []
+        self._twins = TwinWatch(())
         self._catcher: threading.Thread | None = None
         self._first_tick: dict[str, tuple[float, float]] = {}
 
@@ -131,7 +130,8 @@ class NvmlMeter(Meter):
             self._begin_s = time.monotonic()
             self._series = [sample for sample in self._series if sample.time_s > self._begin_s - 1.0]
             self._begin_j = self._counts_j()
-            self._pairs = self._alike(combinations(self._begin_j, 2), self._begin_j)
+            self._twins = TwinWatch(self._begin_j)
+            self._twins.update(self._begin_j, self._again_j)
         # The time of the next tick shows how far into a tick the window began. A thread waits for it meanwhile.
         self._first_tick = first = {}
         self._catcher = threading.Thread(target=lambda: first.update(self._next_ticks(self._begin_j)), daemon=True)
@@ -141,8 +141,9 @@ class NvmlMeter(Meter):
         """Read the counters' energy (J) since `begin`, without GPUs that have none, or one that is not believed."""
         with self._lock:
             counts_j = self._counts_j()
-            self._pairs = self._alike(self._pairs, counts_j)
-            believed = self._begin_j.keys() - self._faults.keys() - self._copies(counts_j).keys()
+            self._twins.update(counts_j, self._again_j)
+            copies = self._copies(counts_j, time.monotonic())
+            believed = self._begin_j.keys() - self._faults.keys() - copies.keys()
         energies = {name: count_j - self._begin_j[name] for name, count_j in counts_j.items() if name in believed}
         if len(energies) == len(self._gpus) and energies:
             energies["gpu"] = sum(energies.values())
@@ -153,7 +154,7 @@ class NvmlMeter(Meter):
         with self._lock:
             self._end_j = self._counts_j()
             self._end_s = time.monotonic()
-            self._pairs = self._alike(self._pairs, self._end_j)
+            self._twins.update(self._end_j, self._again_j)
             self._sample(at_edge=True)
 
     def readings(self) -> list[Reading]:
@@ -264,27 +265,23 @@ class NvmlMeter(Meter):
                     self._faults.setdefault(gpu.component, f"the energy counter of {gpu.component} failed: {fault}")
         return counts
 
-    def _alike(self, pairs: Iterable[tuple[str, str]], counts_j: Mapping[str, float]) -> list[tuple[str, str]]:
-        """Return the pairs of GPUs that may have one counter: the second shows what the first does before and after it.
+    def _again_j(self, names: Collection[str]) -> dict[str, float]:
+        return self._counts_j([gpu for gpu in self._gpus if gpu.component in names])
 
-        GPUs with a counter each differ, as it counts millijoules since the driver was loaded.
-        """
-        nan = math.nan
-        near = [pair for pair in pairs if 0 <= counts_j.get(pair[1], nan) - counts_j.get(pair[0], nan) < _TICK_J]
-        firsts = {first for first, _ in near}
-        again_j = self._counts_j([gpu for gpu in self._gpus if gpu.component in firsts])
-        return [(first, second) for first, second in near if counts_j[second] <= again_j.get(first, nan)]
-
-    def _copies(self, counts_j: Mapping[str, float]) -> dict[str, str]:
+    def _copies(self, counts_j: Mapping[str, float], end_s: float) -> dict[str, str]:
         """Return why GPUs that have shown the counts of another one in the whole window have no energy.
 
-        If only one of two has failed, they are two.
+        Two at rest may be alike; and if only one of two has failed, they are two.
         """
-        return {
-            second: f"the energy counter of {second} shows the counts of {first}: they are one counter"
-            for first, second in self._pairs
-            if counts_j[second] > self._begin_j[second] and self._faults.keys().isdisjoint((first, second))
-        }
+        limits_w = {gpu.component: gpu.limit_w for gpu in self._gpus}
+        found = {}
+        for second, first in self._twins.copies().items():
+            power_w = (counts_j[second] - self._begin_j[second]) / max(end_s - self._begin_s, 1e-9)
+            shown_w = [s.value for s in self._series if (s.component, s.quantity) == (second, "power")]
+            at_rest = power_w <= min(_AT_REST * limits_w[second], _TOLERANCE * max(shown_w, default=0.0))
+            if power_w and not at_rest and self._faults.keys().isdisjoint((first, second)):
+                found[second] = f"the energy counter of {second} shows the counts of {first}: they are one counter"
+        return found
 
     def _wait_for_lag(self) -> None:
         """Wait until averaging power sensors have covered the end of the window, and sample them."""
@@ -320,7 +317,7 @@ class NvmlMeter(Meter):
         name, detail = gpu.component, self._detail(gpu.component, gpu.component)
         powers = [sample for sample in series if sample.quantity == "power"]
         value = bound_j = None
-        copied = self._copies(self._end_j).get(name)
+        copied = self._copies(self._end_j, self._end_s).get(name)
         if name not in self._faults and not copied:
             try:
                 counted = gpu.has_counter
