@@ -213,6 +213,8 @@ def _described(pid: int) -> str:
         # The command line of a forked job is that of the process that forks; a study has started it.
         while "baler_energy.warm" in words and (parent := process.parent()) is not None:
             process, words = parent, parent.cmdline()
+    except psutil.NoSuchProcess:
+        return f"process {pid}, which was killed; what it measured is being ended"
     except psutil.Error:
         return f"process {pid}"
     # Another user may have put a terminal's control sequences there.
