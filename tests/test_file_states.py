@@ -45,8 +45,9 @@ def test_a_file_without_a_table_has_its_own_state(source: Path, tmp_path: Path) 
     assert own.startswith(f"{source}: {source.stat().st_size} B, ")
     (tmp_path / "old.json").write_text('{"sha256": "0"}')
     assert state_of_source(str(source), tmp_path / "old.json") == file_state(str(source))
-    (tmp_path / "damaged.json").write_text("[")
-    assert state_of_source(str(source), tmp_path / "damaged.json") == file_state(str(source))
+    for text in ("[", "[" * 100_000):
+        (tmp_path / "damaged.json").write_text(text)
+        assert state_of_source(str(source), tmp_path / "damaged.json") == file_state(str(source))
 
 
 def test_a_file_that_is_touched_keeps_its_state_and_is_read_once(

@@ -394,3 +394,14 @@ def test_a_replaced_file_keeps_its_permissions_and_owner(tmp_path: Path, mode: i
     after = target.stat()
     assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
     assert read_json(target) == 1
+
+
+def test_a_file_is_replaced_where_the_file_system_has_no_permissions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    write_json(tmp_path / "a.json", 1)
+    monkeypatch.setattr(os, "chown", refuse)
+    monkeypatch.setattr(Path, "chmod", refuse)
+    write_json(tmp_path / "a.json", 2)
+    assert read_json(tmp_path / "a.json") == 2

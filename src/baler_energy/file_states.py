@@ -1,14 +1,14 @@
 """The state of a user's file, from which Snakemake concludes whether results that were made from it are out of date."""
 
 import hashlib
-import json
 import stat
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 from baler_energy.damage import is_url
-from baler_energy.files import write_json
+from baler_energy.errors import InputError
+from baler_energy.files import read_json, write_json
 from baler_energy.progress import announce
 
 __all__ = ["UNSEEN", "file_state", "sha256_of", "state_of_source"]
@@ -50,9 +50,9 @@ def state_of_source(path: str, description: Path) -> str:
     """
     now = file_state(path)
     try:
-        table = json.loads(description.read_text(encoding="utf-8"))
+        table = read_json(description)
         states, sha256 = [str(state) for state in table["source_states"]], table["sha256"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (InputError, KeyError, TypeError):
         return now  # there is no table, or one of an earlier version
     if is_url(path) or not states:
         return now

@@ -29,6 +29,7 @@ __all__ = [
     "atomic_path",
     "check_distinct",
     "check_keys",
+    "check_outputs",
     "discard",
     "from_json",
     "naming_target",
@@ -99,7 +100,8 @@ def _put(temporary: Path, target: Path) -> None:
         found = target.stat()
         with suppress(OSError):  # it belongs to another user
             os.chown(temporary, found.st_uid, found.st_gid)
-        temporary.chmod(stat.S_IMODE(found.st_mode))
+        with suppress(OSError):  # not every file system has permissions
+            temporary.chmod(stat.S_IMODE(found.st_mode))
     try:
         temporary.replace(target)
     except OSError as error:
@@ -191,6 +193,12 @@ def output_file(text: str) -> Path:
         elif not os.access(target, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     return target
+
+
+def check_outputs(folder: Path, *names: str) -> None:
+    """Refuse a folder in which one of these files cannot be written, before any work; raises `InputError`."""
+    for name in names:
+        output_file(str(folder / name))
 
 
 def output_folder(text: str) -> Path:

@@ -226,11 +226,14 @@ def seconds(text: str) -> float:
     Raises
     ------
     ValueError
-        The text is neither.
+        The text is neither, or a time after the year 5138.
     """
     if _NUMBER.fullmatch(text.strip()):
         count = float(text)
-        return count * unit_s(count)
+        time_s = count * unit_s(count)
+        if abs(time_s) >= _LATEST_S:
+            raise ValueError(f"a time of {time_s:.4g} s")
+        return time_s
     date = moment(text)
     if date.tzinfo is None:
         raise ValueError("a date without a time zone")

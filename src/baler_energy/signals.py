@@ -95,8 +95,13 @@ def end_tree(pid: int) -> None:
 
 
 @contextmanager
-def guarding() -> Iterator[Callable[[int | None], None]]:
+def guarding(*kept: int) -> Iterator[Callable[[int | None], None]]:
     """Run a process that ends a command if this process is killed (SIGKILL), and so can do nothing itself.
+
+    Parameters
+    ----------
+    kept
+        Descriptors that this process keeps open, too, such as that of a lock: it is free when the command has ended.
 
     Yields
     ------
@@ -105,7 +110,7 @@ def guarding() -> Iterator[Callable[[int | None], None]]:
     """
     command = ["sh", "-c", _GUARD, sys.executable]
     # In a session of its own, so that no signal to this process's group or terminal ends it first.
-    with subprocess.Popen(command, stdin=subprocess.PIPE, bufsize=0, start_new_session=True) as guard:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, bufsize=0, start_new_session=True, pass_fds=kept) as guard:
         assert guard.stdin is not None
         pipe = guard.stdin
 

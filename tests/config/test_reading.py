@@ -213,6 +213,22 @@ def test_the_original_study_has_its_grid(repository: Path):
         ),
         ({"peers": {"points": [{"epochs": 7}]}}, "peers.points[0]: no point of the grid"),
         ({"wattmeter": {"file": "x.csv"}}, "wattmeter.file: unknown key"),
+        (
+            {"wattmeter": {"path": "x.csv", "clock_offset_s": 1e300}},
+            "wattmeter.clock_offset_s: is 1e+300; should be less than or equal to 4000000000",
+        ),
+        (
+            {"wattmeter": {"path": "x.csv", "clock_offset_s": -1e10}},
+            "clock_offset_s: is -10000000000.0; should be greater",
+        ),
+        (
+            {"measurement": {"idle_s": 1e12}},
+            "measurement.idle_s: is 1000000000000.0; should be less than or equal to 2000000",
+        ),
+        (
+            {"profile": {"time_limit_s": 10**7}},
+            "profile.time_limit_s: is 10000000; should be less than or equal to 2000000",
+        ),
         ({"break_even": {"reads": {"value": 5, "low": 6}}}, "'value' (5) must be between 'low' (6) and 'high' (5)"),
         ({"break_even": {"years": 0}}, "break_even.years: is 0; should be greater than 0"),
         ({"break_even": {"disk_price": {"value": 5}}}, "break_even.disk_price: unknown key"),

@@ -370,6 +370,22 @@ def test_hdf5_columns_of_every_other_kind_are_left_out(tmp_path: Path) -> None:
     assert "time" in fails(tmp_path / "a.h5", columns=("time",))
 
 
+def test_an_hdf5_column_of_another_length_is_left_out_unless_it_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["x"], file["y"], file["run"] = [1.5, 2.5], [3.0, 4.0], [7]
+    columns = read(path)
+    assert columns.names == ("x", "y") and [values.tolist() for values in columns.arrays] == [[1.5, 2.5], [3.0, 4.0]]
+    assert columns.warnings == ("columns that do not have 2 rows, as most do, were left out: run has 1",)
+    assert columns.unused == "columns that were not read"
+    assert read(path, columns=("run",)).arrays[0].tolist() == [7]
+    for names in (("x", "run"), ("*",)):
+        assert "differ in length: " in fails(path, columns=names)
+    with h5py.File(path, "a") as file:
+        file["lumi"] = [0.5]
+    assert "differ in length: lumi has 1, run has 1, x has 2, y has 2." in fails(path)
+
+
 def refused(path: Path, **request: object) -> str:
     with pytest.raises(UnavailableError) as caught:
         read(path, **request)

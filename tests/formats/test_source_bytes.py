@@ -15,6 +15,7 @@ import uproot
 from baler_energy.data.ingest import tables_from_file
 from baler_energy.errors import InputError
 from baler_energy.formats import Request, open_source
+from baler_energy.formats.branches import _page_bytes
 from baler_energy.formats.origin import file_origin
 
 ROWS = 400
@@ -64,6 +65,20 @@ def test_fields_of_an_ntuple_have_the_bytes_of_their_pages(tmp_path: Path) -> No
     # Numbers, and an offset of 8 B for each list.
     size = 4 * ROWS + 8 * ROWS // 4
     assert taken(path, columns=("x",))["source_bytes"] in (size, size + 16)
+
+
+def test_a_page_to_which_several_columns_lead_counts_once(tmp_path: Path) -> None:
+    """ROOT writes equal pages once, so that their sum can be more than the file has; uproot does not."""
+    path = tmp_path / "a.root"
+    with uproot.recreate(path, compression=None) as file:
+        file.mkrntuple("flat", {name: values.copy() for name, values in COLUMNS.items()})
+    with uproot.open(path) as file:
+        ntuple = file["flat"]
+        fields = [ntuple[name].field_id for name in COLUMNS]
+        single, every = _page_bytes(ntuple, fields[:1]), _page_bytes(ntuple, fields)
+        for column in ntuple.page_link_list[0]:
+            column.pages = ntuple.page_link_list[0][0].pages
+        assert _page_bytes(ntuple, fields) == single == every / 3
 
 
 def test_columns_of_a_parquet_file_have_the_bytes_of_their_chunks(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -194,6 +195,59 @@ def test_a_counter_that_failed_has_no_energy_within_the_window_either(nvml):
     meter.end()
     meter.close()
     assert within == {"gpu-1": pytest.approx(3.0)}
+
+
+class Ticking(SimpleNamespace):
+    """The state of a GPU whose counter ticks before each read."""
+
+    @property
+    def energy_j(self):
+        self.counted_j += 0.02
+        return self.counted_j
+
+
+@pytest.mark.parametrize("ticks", [False, True])
+def test_two_gpus_with_the_counts_of_one_have_no_sum(nvml, ticks):
+    library = nvml(2)
+    library.gpus[0].power_w = 0.001  # the sensor shows less than the counter
+    if ticks:
+        state = {key: value for key, value in vars(library.gpus[0]).items() if key != "energy_j"}
+        library.gpus[0] = Ticking(**state, counted_j=100.0)
+    library.gpus[1] = library.gpus[0]
+    meter = NvmlMeter(sample_interval_s=0.005, library=library)
+    meter.open()
+    meter.begin()
+    library.wait_for_samples()
+    if not ticks:
+        library.gpus[0].energy_j += 12.5
+    assert set(meter.energies_j()) == {"gpu-0"}
+    readings = {(r.component, r.quantity): r for r in ended(meter)}
+    meter.close()
+    energy = readings["gpu-0", Quantity.ENERGY].value
+    assert energy > 0 if ticks else energy == pytest.approx(12.5)
+    for component in ("gpu-1", "gpu"):
+        reading = readings[component, Quantity.ENERGY]
+        assert (reading.value, reading.failed) == (None, False)
+        assert "gpu-1 shows the counts of gpu-0" in reading.reason
+    assert meter.flags() == set(), "nothing failed in the window"
+
+
+@pytest.mark.parametrize(
+    ("start_j", "steps_j"),
+    [(100.001, (3.0, 3.0)), (99.999, (3.0, 3.0)), (100.0, (3.0, 3.001)), (100.0, (0.001, 0.001))],
+)
+def test_gpus_that_have_other_counts_or_are_at_rest_are_added(nvml, start_j, steps_j):
+    """As after the driver was loaded a moment ago."""
+    library = nvml(2)
+    library.gpus[1].energy_j = start_j
+
+    def during():
+        for gpu, step_j in zip(library.gpus, steps_j, strict=True):
+            gpu.energy_j += step_j
+
+    readings, flags, _ = window(library, during)
+    assert readings["gpu", Quantity.ENERGY].value == pytest.approx(sum(steps_j))
+    assert flags == set()
 
 
 def test_a_counter_that_restarted_before_the_window_is_believed_in_it(nvml):

@@ -16,7 +16,7 @@ import pytest
 
 from baler_energy.cli import main
 from baler_energy.errors import BalerEnergyError, InputError
-from baler_energy.meters.lock import LOCK_VARIABLE, WAIT_VARIABLE, MachineLock
+from baler_energy.meters.lock import LOCK_VARIABLE, WAIT_VARIABLE, MachineLock, _described
 
 Holder = Callable[..., AbstractContextManager[subprocess.Popen[str]]]
 
@@ -120,6 +120,25 @@ def test_a_wait_has_a_limit_and_names_the_holder_and_what_can_be_done(tmp_path, 
     assert "Waiting for another measurement" in said and "0.1 s" in said
     assert f"{LOCK_VARIABLE}=FILE" in str(failure.value)
     MachineLock(tmp_path / "lock").acquire()
+
+
+def test_a_lock_on_another_device_with_the_same_inode_is_not_this_one(tmp_path, monkeypatch, holder):
+    """It may be an ancestor's, which would look as if this ran inside of its measurement."""
+    monkeypatch.setenv(WAIT_VARIABLE, "0")
+    path, table = tmp_path / "lock", tmp_path / "locks"
+    with holder(path) as process:
+        other = f"1: FLOCK  ADVISORY  WRITE {os.getppid()} fff:7f:{path.stat().st_ino} 0 EOF\n"
+        table.write_text(other + Path("/proc/locks").read_text())
+        monkeypatch.setattr("baler_energy.meters.lock._LOCKS", table)
+        with pytest.raises(BalerEnergyError, match=f"process {process.pid} of user "):
+            MachineLock(path).acquire()
+
+
+def test_a_holder_that_was_killed_is_said_to_be() -> None:
+    """The process that ends its command keeps the lock until then."""
+    with subprocess.Popen(["true"]) as ended:
+        ended.wait()
+    assert _described(ended.pid) == f"process {ended.pid}, which was killed; what it measured is being ended"
 
 
 def test_the_command_of_a_forked_job_is_that_of_its_study(tmp_path, monkeypatch):

@@ -153,6 +153,14 @@ def test_a_window_beyond_the_log_has_no_energy_and_the_reason(tmp_path, begin_s,
     assert "does not cover the window" in found[Quantity.ENERGY].reason
 
 
+def test_a_clock_that_has_never_been_set_is_corrected_and_one_that_is_far_off_gives_the_reason(tmp_path):
+    path = log(tmp_path, [(1.0 + n, 20.0) for n in range(60)])
+    offset_s = START.timestamp() - 1.0
+    assert energy_of(path, 5, 5, clock_offset_s=offset_s)[Quantity.ENERGY].value == pytest.approx(100.0)
+    for far_s in (-4e9, 4e9):
+        assert "does not cover the window" in energy_of(path, 5, 5, clock_offset_s=far_s)[Quantity.ENERGY].reason
+
+
 def test_a_gap_in_the_log_is_not_bridged(tmp_path):
     rows = seconds(10, lambda n: 20.0) + seconds(10, lambda n: 20.0, first=30)
     found = energy_of(log(tmp_path, rows), 5, 30)
@@ -201,6 +209,7 @@ def test_without_a_baseline_in_the_log_there_is_no_dynamic_energy(tmp_path):
         ([("1.0,5.0", 5.0)], "time,power_w,power_w", "column 'power_w' occurs more than once"),
         ([("13:00:00,5.0", 5.0)], "date,time,power_w", "column 'time' occurs more than once"),
         ([("1e999", 5.0)], "time,power_w", "row 2: expected a time"),
+        ([("1e30", 5.0)], "time,power_w", "row 2: expected a time"),
     ],
 )
 def test_an_invalid_log_is_reported_with_its_row(tmp_path, rows, head, message):

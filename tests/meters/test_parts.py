@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 
 from baler_energy.config.measuring import Measurement
 from baler_energy.errors import InputError, UnavailableError
+from baler_energy.meters.base import prepare
 from baler_energy.meters.contamination import CpuTimes, contamination, tree_cpu_s
 from baler_energy.meters.derived import derived_readings
 from baler_energy.meters.idle import IdleCache, baseline_key
 from baler_energy.meters.options import add_session_arguments, make_meters, session_settings
 from baler_energy.meters.poller import Poller, least_pause_s
+from baler_energy.meters.process import ProcessMeter
 from baler_energy.meters.settings import SessionSettings
 from baler_energy.records import Idle, Reading
 from baler_energy.vocabulary import STUDY_METERS, Evidence, MeterName, Quantity
@@ -169,6 +171,8 @@ def test_settings_are_declared_by_the_study_with_its_limits():
         parse("--sample-interval-s", "0.019")
     with pytest.raises(InputError, match=r"sample_interval_s is 0.019; it must be at least 0.02"):
         SessionSettings(sample_interval_s=0.019)
+    with pytest.raises(InputError, match=r"idle_s is 1000000000000.0; it must be at least 0 s and at most 2e\+06 s"):
+        SessionSettings(idle_s=1e12)
 
 
 def test_a_window_and_a_baseline_can_be_switched_off_on_the_command_line_only():
@@ -209,3 +213,16 @@ def test_a_selected_meter_must_be_available_but_a_default_meter_need_not(monkeyp
     assert [meter.name for meter in make_meters(STUDY_METERS)] == list(STUDY_METERS)
     with pytest.raises(UnavailableError, match=r"process .* it is not there"):
         make_meters([MeterName.PROCESS])
+
+
+def test_meters_that_cannot_be_prepared_are_left_to_their_opening():
+    prepared = []
+
+    class Broken(ProcessMeter):
+        def prepare(self):
+            prepared.append(self)
+            raise RuntimeError("can't start new thread")
+
+    meters = [Broken(), Broken()]
+    prepare(meters)
+    assert prepared == meters

@@ -92,6 +92,11 @@ def test_rails_with_the_same_name_are_distinguished(tmp_path):
     assert set(channels(HwmonMeter(root=tree(tmp_path, files)))) == {"rail-ina2xx-power1", "rail-ina2xx-power1.1"}
 
 
+def test_a_label_that_is_no_text_loses_no_sensor(tmp_path):
+    (tree(tmp_path, BOARD) / "hwmon4/power2_label").write_bytes(b"5 \xb5W")
+    assert {"node", "rail-ina3221-5-w"} <= set(channels(HwmonMeter(root=tmp_path)))
+
+
 APU = {
     "hwmon7/name": "amdgpu",
     "hwmon7/power1_input": "28000000",

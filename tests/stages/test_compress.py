@@ -1,6 +1,8 @@
 """Stage compress."""
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from baler_energy.codecs.baler.checkpoint import Checkpoint
@@ -102,3 +104,13 @@ def test_values_lost_in_a_column_that_was_constant_are_reported(stage, tmp_path,
     assert "phi: constant in training" in capsys.readouterr().err
     stage("decompress", "--compressed", tmp_path / "c/table.baler", *codec)
     assert (Table.read(tmp_path / "c/reconstructed.npz").data[:, 2] == np.float32(1.5)).all()
+
+
+def test_a_file_named_as_an_output_is_not_written_over(stage, tmp_path):
+    """The time series of the measurement would replace it."""
+    data = tmp_path / "samples.parquet"
+    pq.write_table(pa.table({"x": np.arange(5.0)}), data)
+    before = data.read_bytes()
+    with pytest.raises(InputError, match=r"samples\.parquet: would be replaced, but is the file to read"):
+        stage("compress", "--transform", "identity", "--packing", "zstd", "--data", data, "--out", tmp_path)
+    assert data.read_bytes() == before and list(tmp_path.iterdir()) == [data]

@@ -68,3 +68,10 @@ def test_another_table_is_refused(stage, pipeline, tmp_path):
     replace(table, data=table.data[:-1]).write(tmp_path / "other.npz")
     with pytest.raises(InputError, match="different tables"):
         stage("derive", *options(pipeline, tmp_path / "out", reconstructed=tmp_path / "other.npz"))
+
+
+def test_what_cannot_be_written_is_refused_before_the_work(stage, pipeline, tmp_path, monkeypatch):
+    (tmp_path / "derived.parquet").mkdir()
+    monkeypatch.setattr(Table, "read", lambda *_: pytest.fail("it was read"))
+    with pytest.raises(InputError, match=r"derived\.parquet: is a folder"):
+        stage("derive", *options(pipeline, tmp_path))

@@ -82,3 +82,10 @@ def test_missing_and_empty_files_are_refused(stage, pipeline, tmp_path):
     (tmp_path / "empty.pt").touch()
     with pytest.raises(InputError, match=r"empty\.pt: is empty"):
         stage("evaluate", *_options(pipeline, tmp_path, checkpoint=tmp_path / "empty.pt"))
+
+
+def test_what_cannot_be_written_is_refused_before_the_work(stage, pipeline, tmp_path, monkeypatch):
+    (tmp_path / "summary.json").mkdir()
+    monkeypatch.setattr(Table, "read", lambda *_: pytest.fail("it was read"))
+    with pytest.raises(InputError, match=r"summary\.json: is a folder"):
+        stage("evaluate", *_options(pipeline, tmp_path))

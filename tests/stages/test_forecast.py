@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,10 @@ def test_mistakes_are_one_message(capsys: Capture, hardware: Path, words: list[s
         (lambda text: text.replace('"version":1', '"version":2'), "version"),
         (lambda text: text.replace('"flop"', '"flip"'), "flip: not a term"),
         (lambda text: "[]", "is not a hardware file"),
+        (
+            lambda text: text.replace('"version":1', '"version":1,"version":1'),
+            "the key 'version' occurs more than once",
+        ),
     ],
 )
 def test_a_file_that_holds_no_laws_is_refused(
@@ -175,6 +180,17 @@ def test_a_file_that_holds_no_laws_is_refused(
     path.write_text(change(hardware.read_text()))
     said = refused(capsys, *JOB, "--hardware", path)
     assert str(path) in said and reason in said
+
+
+def test_a_mutated_hardware_file_ends_as_a_forecast_or_one_message(
+    capsys: Capture, hardware: Path, tmp_path: Path, mutations: Callable[[bytes], Iterator[bytes]]
+) -> None:
+    path, codes = tmp_path / "other.json", set()
+    for content in mutations(hardware.read_bytes()):
+        path.write_bytes(content)
+        codes.add(main(["forecast", *JOB, "--hardware", str(path)]))
+        assert "Traceback" not in capsys.readouterr().err
+    assert codes == {0, 2}
 
 
 def test_a_hardware_file_has_its_provenance(hardware: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from baler_energy.cli import main
 from baler_energy.errors import InputError
+from baler_energy.meters.lock import MachineLock
 from baler_energy.meters.process import ProcessMeter
 from baler_energy.meters.rapl import RaplMeter
 from baler_energy.meters.session import Session
@@ -160,11 +161,12 @@ def test_the_record_can_go_to_a_pipe(tmp_path):
     assert pipe.is_fifo()
 
 
-#: Starts a child that ignores SIGTERM, then waits; at SIGTERM, writes whether the measurement still holds the lock.
+#: Starts a child that handles SIGTERM as the argument says, and waits; at SIGTERM, writes whether the lock is held.
 COMMAND = """
 import fcntl, os, signal, subprocess, sys, time
-child = subprocess.Popen([sys.executable, "-c", "import signal, time\\n"
-    "signal.signal(signal.SIGTERM, signal.SIG_IGN)\\nprint(flush=True)\\ntime.sleep(600)"], stdout=-1)
+child = subprocess.Popen([sys.executable, "-c", "import signal, sys, time\\n"
+    "signal.signal(signal.SIGTERM, getattr(signal, sys.argv[1]))\\nprint(flush=True)\\ntime.sleep(600)", sys.argv[1]],
+    stdout=-1)
 child.stdout.readline()
 
 def end(*_):
@@ -203,7 +205,9 @@ def test_the_command_ends_with_the_measurement_and_before_its_lock(tmp_path, num
     )
     words = ["measure", "--out", "out/m.json", "--meters", "process", "--idle-s", "0", "--"]
     with subprocess.Popen(
-        [sys.executable, "-c", code, *words, sys.executable, "-c", COMMAND], cwd=tmp_path, stderr=subprocess.PIPE
+        [sys.executable, "-c", code, *words, sys.executable, "-c", COMMAND, "SIG_IGN"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
     ) as process:
         deadline_s = time.monotonic() + 600
         while not (tmp_path / "pids").exists() and time.monotonic() < deadline_s:
@@ -266,9 +270,9 @@ def test_an_interrupt_leaves_no_partial_file(tmp_path):
     assert not out.parent.exists()
 
 
-def test_the_command_does_not_outlive_a_killed_measurement(tmp_path):
+def test_the_command_does_not_outlive_a_killed_measurement_nor_its_lock(tmp_path):
     words = ["measure", "--meters", "process", "--idle-s", "0", "--"]
-    command = ["sh", "-c", "sleep 600 & echo $$ $! > part; mv part pids; wait"]
+    command = [sys.executable, "-c", COMMAND, "SIG_DFL"]
     with subprocess.Popen([sys.executable, "-m", "baler_energy.cli", *words, *command], cwd=tmp_path) as process:
         deadline_s = time.monotonic() + 600
         while not (tmp_path / "pids").exists() and time.monotonic() < deadline_s:
@@ -279,6 +283,9 @@ def test_the_command_does_not_outlive_a_killed_measurement(tmp_path):
     while any(map(alive, pids)) and time.monotonic() < deadline_s:
         time.sleep(0.02)
     assert not any(map(alive, pids))
+    assert (tmp_path / "state").read_text() == "held"
+    with MachineLock():
+        pass
 
 
 def test_a_record_is_written_even_if_nobody_reads_the_summary(tmp_path):

@@ -149,3 +149,10 @@ def test_an_old_result_does_not_outlive_a_failure(tmp_path):
         quick = ("--meters", "process", "--device", "cpu")
         stage.run(parse("--tool", "zeus", "--data", tmp_path / "none.npz", "--out", tmp_path, *quick))
     assert not (tmp_path / PEER_RESULT).exists()
+
+
+def test_a_result_that_cannot_be_written_is_refused_before_the_training(pipeline, tmp_path, monkeypatch):
+    (tmp_path / PEER_RESULT).mkdir()
+    monkeypatch.setattr(stage, "run_limited", lambda *_: pytest.fail("it was trained"))
+    with pytest.raises(InputError, match=r"peer\.json: is a folder"):
+        stage.run(parse("--tool", "zeus", "--data", pipeline.table, "--out", tmp_path))

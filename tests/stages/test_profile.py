@@ -179,3 +179,10 @@ def test_the_fast_engine_is_profiled_as_itself(stage, pipeline, tmp_path, operat
     files = set(hotspots["file"].dropna().str.rpartition("/")[2])
     assert {"train": "fast.py"}.get(operation, "streaming.py") in files
     assert hotspots["name"].str.contains("addmm").any() and (hotspots["engine"] == "fast").all()
+
+
+def test_what_cannot_be_written_is_refused_before_the_work(stage, pipeline, tmp_path, monkeypatch):
+    (tmp_path / "train" / "hotspots.parquet").mkdir(parents=True)
+    monkeypatch.setattr("baler_energy.stages.profile._hotspots", lambda *_: pytest.fail("it was profiled"))
+    with pytest.raises(InputError, match=r"hotspots\.parquet: is a folder"):
+        _profile(stage, pipeline, tmp_path, "train", "cprofile")

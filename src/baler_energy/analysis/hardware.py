@@ -10,9 +10,8 @@ from pydantic import Field, ValidationError
 from baler_energy import __version__
 from baler_energy.analysis.law import NO_LAW, Law, laws
 from baler_energy.config.parameters import Config
-from baler_energy.damage import check_regular
 from baler_energy.errors import InputError
-from baler_energy.files import write_text
+from baler_energy.files import read_json, write_text
 from baler_energy.mistakes import mistakes
 
 __all__ = ["Hardware", "Machine"]
@@ -93,11 +92,8 @@ class Hardware(Config):
         InputError
             The file is missing, or not such a file.
         """
-        check_regular(path)
         try:
-            return cls.model_validate_json(path.read_bytes())
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read: {error.strerror}.") from error
+            return cls.model_validate(read_json(path))
         except ValidationError as error:
             lines = "\n".join(f"  {line}" for line in mistakes(error, "file"))
             raise InputError(

@@ -45,6 +45,8 @@ __all__ = [
 
 #: Number of shard seeds for each seed of a dataset, so that datasets with different seeds share no shard.
 SHARDS_PER_SEED = 10_000
+#: Largest correction of a wattmeter's clock (s), in either direction. A clock that was never set starts after 1899.
+_LARGEST_OFFSET_S = 4_000_000_000
 Seed = Annotated[int, Field(ge=1, le=80_000)]
 if TYPE_CHECKING:
     Generator = str
@@ -181,7 +183,7 @@ class Wattmeter(Config):
 
     path: Annotated[str, Field(min_length=1)]
     """Path of the log, relative to the working directory."""
-    clock_offset_s: float = 0.0
+    clock_offset_s: Annotated[float, Field(ge=-_LARGEST_OFFSET_S, le=_LARGEST_OFFSET_S)] = 0.0
     """Added to the log's times to correct its clock (s)."""
     hosts: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     """Host names of the machines that it measures; by default all machines of the study."""

@@ -366,10 +366,12 @@ def _page_bytes(ntuple: Any, chosen: Collection[int]) -> int:
     shown = {number: ntuple.field_records[number].source_field_id for number in fields}
     sources = {number if source is None else source for number, source in shown.items()}
     columns = [column.idx for column in ntuple.column_records if column.field_id in sources]
-    return sum(
-        page.locator.num_bytes + (_CHECKSUM_B if page.has_checksum else 0)
+    # ROOT writes equal pages once, to which several columns or clusters then lead.
+    sizes = {
+        page.locator.offset: page.locator.num_bytes + (_CHECKSUM_B if page.has_checksum else 0)
         for cluster in ntuple.page_link_list
         for column in columns
         if column < len(cluster)
         for page in cluster[column].pages
-    )
+    }
+    return sum(sizes.values())

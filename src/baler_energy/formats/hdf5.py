@@ -1,10 +1,11 @@
 """HDF5 files, read in slices of rows and written to resizable datasets of the same arrangement.
 
 Three arrangements are supported: a 2-D dataset whose attribute ``names`` names its columns, a 1-D dataset of a
-compound dtype, and a group (or the file itself) that holds 1-D datasets of equal length.
+compound dtype, and a group (or the file itself) that holds 1-D datasets, of which those of the same length are read.
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -244,7 +245,12 @@ def _of_group(source: str, group: h5py.Group, request: Request) -> tuple[tuple[s
     others = [name for name in chosen if not is_number(_dtype(columns[name]))]
     names, warnings = keep_numeric(source, request, chosen, others)
     lengths = {name: len(columns[name]) for name in names}
-    if len(set(lengths.values())) > 1:
+    (most, times), *rest = Counter(lengths.values()).most_common()
+    if rest and request.columns is None and 2 * times > len(names):
+        odd = [f"{name} has {length}" for name, length in lengths.items() if length != most]
+        names = tuple(name for name in names if lengths[name] == most)
+        warnings += (f"columns that do not have {most} rows, as most do, were left out: {listing(odd)}",)
+    elif rest:
         sizes = listing([f"{name} has {length}" for name, length in lengths.items()])
         raise InputError(
             f"{source}: the columns of {group.name} differ in length: {sizes}. Choose columns of the same length with "

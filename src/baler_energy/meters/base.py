@@ -1,13 +1,24 @@
 """The meter protocol, and the plain values that meters return."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 from baler_energy.records import Reading
 from baler_energy.vocabulary import Evidence, Flag, MeterName, Quantity
 
-__all__ = ["SAMPLE_UNITS", "Channel", "Meter", "Sample", "absent_reason", "channels_of", "null_energies", "unreadable"]
+__all__ = [
+    "SAMPLE_UNITS",
+    "Channel",
+    "Meter",
+    "Sample",
+    "absent_reason",
+    "channels_of",
+    "null_energies",
+    "prepare",
+    "unreadable",
+]
 
 #: The quantities of a time series and their units. `clock` is the clock of the cores (on a GPU, of the SMs).
 #: `throttle_reasons` is NVML's bit mask of why a GPU's clocks are lowered (0: they are not); `throttling.reason_words`
@@ -118,6 +129,13 @@ class Meter(Protocol):
     def close(self) -> None:
         """Release everything; may be called twice or without `open`."""
         return
+
+
+def prepare(meters: Iterable[Meter]) -> None:
+    """Start slow parts of opening meters in the background; what fails here is reported when they open."""
+    for meter in meters:
+        with suppress(Exception):
+            meter.prepare()
 
 
 def channels_of(meter: Meter) -> Sequence[Channel]:

@@ -1,9 +1,10 @@
 """Energy counters that wrap, stop, reset or copy each other: their arithmetic and the detection of faults."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import combinations
 
-__all__ = ["CopyWatch", "RisingCounter", "StillWatch", "WrappingCounter", "unwrap"]
+__all__ = ["CopyWatch", "RisingCounter", "StillWatch", "TwinWatch", "WrappingCounter", "unwrap"]
 
 #: Over shorter times a single tick (about 1 ms of energy) may look like a huge power.
 _TICK_GRACE_S = 0.1
@@ -14,6 +15,8 @@ _STILL_TICKS, _STILL_FLOOR_S = 3, 0.2
 #: energies by at most this share. Independent counters of some 262 kJ, which start at different times, are that close
 #: with a probability of 1e-5.
 _SAME_J, _SAME_SHARE = 1.0, 0.01
+#: Most energy (J) of a tick of a GPU's counter, which may come between the reads of two counters.
+_TICK_J = 1000.0
 
 
 def unwrap(counts_uj: Sequence[int], max_uj: int) -> list[int]:
@@ -179,3 +182,29 @@ class CopyWatch:
             if energies_uj[first] > 0
             and abs(energies_uj[first] - energies_uj[second]) <= _SAME_SHARE * energies_uj[first]
         }
+
+
+class TwinWatch:
+    """Finds GPUs that only show the count of another one: at every reading, it is between two counts of the other.
+
+    The tolerances of `CopyWatch` are too large for them: GPUs count millijoules, all from when the driver was loaded.
+
+    Parameters
+    ----------
+    names
+        The GPUs; of two with equal counts the later one is the copy.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._pairs = list(combinations(names, 2))
+
+    def update(self, counts_j: Mapping[str, float], again: Callable[[Collection[str]], Mapping[str, float]]) -> None:
+        """Process a reading of all counters (J), in order; `again` reads some of them once more."""
+        nan = math.nan
+        near = [pair for pair in self._pairs if 0 <= counts_j.get(pair[1], nan) - counts_j.get(pair[0], nan) < _TICK_J]
+        again_j = again({first for first, _ in near})
+        self._pairs = [(first, second) for first, second in near if counts_j[second] <= again_j.get(first, nan)]
+
+    def copies(self) -> dict[str, str]:
+        """Return the original of each copy."""
+        return {second: first for first, second in self._pairs}

@@ -5,6 +5,7 @@ import errno
 import fcntl
 import math
 import os
+import re
 import shlex
 import stat
 import time
@@ -31,6 +32,8 @@ _PAUSE_S = 0.25
 #: flock only needs read permission, so all users can share one file.
 _MODE, _FOLDER_MODE = 0o644, 0o755
 _COMMAND_CHARACTERS = 200
+#: Linux's table of all locks.
+_LOCKS = Path("/proc/locks")
 
 
 class MachineLock:
@@ -74,6 +77,11 @@ class MachineLock:
                     f"Longest wait: {limit_s:g} s ({WAIT_VARIABLE})."
                 )
             time.sleep(_PAUSE_S)
+
+    def fileno(self) -> int:
+        """Return the descriptor of the lock, which is held for as long as any process has it open."""
+        assert self._descriptor is not None, "the lock is not held"
+        return self._descriptor
 
     def release(self) -> None:
         """Release the lock; does nothing if it is not held."""
@@ -147,13 +155,14 @@ class MachineLock:
 
     def _holder(self) -> str:
         """Describe the process that holds the lock; raise `InputError` if it is an ancestor, which waits for us."""
-        pid = _locked_by(self.path.stat().st_ino)
+        pid = _locked_by(self.path)
         if pid is not None and pid in {parent.pid for parent in psutil.Process().parents()}:
             raise InputError(
                 f"This runs inside another measurement (process {pid}), which holds {self.path}: a measured "
                 "command cannot start its own measurement. Run only one of the two."
             )
-        return _described(pid) if pid else "a process that is not visible from here, such as one in another container"
+        hidden = "a process that is not visible from here: one in another container, or a killed one whose command ends"
+        return _described(pid) if pid else hidden
 
 
 def _longest_wait_s() -> float:
@@ -167,18 +176,34 @@ def _longest_wait_s() -> float:
     return wait_s
 
 
-def _locked_by(inode: int) -> int | None:
+def _locked_by(path: Path) -> int | None:
     """Find the process that holds the lock on a file, from Linux's table of locks."""
     try:
-        lines = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+        name = _name_in_table(path)
+        lines = _LOCKS.read_text(encoding="ascii").splitlines()
     except OSError:
         return None
     for line in lines:
         fields = line.split()
         # "1: FLOCK ADVISORY WRITE <pid> <major>:<minor>:<inode> 0 EOF"; the second field of a waiting process is "->".
-        if len(fields) > 5 and fields[1] == "FLOCK" and fields[5].endswith(f":{inode}"):
+        if len(fields) > 5 and fields[1] == "FLOCK" and fields[5] == name:
             return int(fields[4])
     return None
+
+
+def _name_in_table(path: Path) -> str:
+    """Return the name of a file in `_LOCKS`: its device, in hexadecimal, and its inode.
+
+    Another device may have a file of the same inode. The device is that of the mount; `stat` has another one on Btrfs.
+    """
+    with path.open("rb") as file:
+        facts = Path(f"/proc/self/fdinfo/{file.fileno()}").read_text(encoding="ascii")
+        found = os.fstat(file.fileno())
+    own = re.search(r"^mnt_id:\s*(\d+)", facts, re.MULTILINE)
+    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").split("\n")
+    devices = {fields[0]: fields[2] for line in lines if len(fields := line.split()) > 2}
+    device = devices.get(own[1] if own else "", f"{os.major(found.st_dev)}:{os.minor(found.st_dev)}")
+    return f"{':'.join(f'{int(number):02x}' for number in device.split(':'))}:{found.st_ino}"
 
 
 def _described(pid: int) -> str:
@@ -188,6 +213,8 @@ def _described(pid: int) -> str:
         # The command line of a forked job is that of the process that forks; a study has started it.
         while "baler_energy.warm" in words and (parent := process.parent()) is not None:
             process, words = parent, parent.cmdline()
+    except psutil.NoSuchProcess:
+        return f"process {pid}, which was killed; what it measured is being ended"
     except psutil.Error:
         return f"process {pid}"
     # Another user may have put a terminal's control sequences there.

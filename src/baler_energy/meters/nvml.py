@@ -2,11 +2,11 @@
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from baler_energy.meters.base import Channel, Meter, Sample
-from baler_energy.meters.counters import RisingCounter, StillWatch
+from baler_energy.meters.counters import RisingCounter, StillWatch, TwinWatch
 from baler_energy.meters.gpus import UPDATE_S, Gpu, open_gpus
 from baler_energy.meters.integration import gap_bound_j, window_energy_j
 from baler_energy.meters.poller import Poller
@@ -24,6 +24,9 @@ __all__ = ["METER", "NvmlMeter"]
 _AT_EDGES = ("power", "throttle_reasons")
 #: Energy counters tick every 20 to 100 ms. Default tick, and how long to watch for ticks at the start.
 _DEFAULT_TICK_S, _WATCH_S = 0.1, 0.6
+#: A GPU at rest draws at most this share of its limit, which is twice the driver's, and what its sensor shows, with a
+#: tolerance.
+_AT_REST, _TOLERANCE = 1 / 8, 1.2
 #: Number of samples between two searches for other processes, which are slow.
 _POLLS_PER_LOOK = 10
 _MEANS = (
@@ -40,6 +43,8 @@ _PEAKS = (
 
 class NvmlMeter(Meter):
     """Energy of each visible GPU from its counter, or else its integrated power sensor; ``gpu`` is their sum.
+
+    A GPU that shows the counts of another one has no energy, and so there is no sum.
 
     Parameters
     ----------
@@ -73,6 +78,7 @@ class NvmlMeter(Meter):
         self._ticks_s: dict[str, float] = {}
         self._still: dict[str, StillWatch] = {}
         self._rising: dict[str, RisingCounter] = {}
+        self._twins = TwinWatch(())
         self._catcher: threading.Thread | None = None
         self._first_tick: dict[str, tuple[float, float]] = {}
 
@@ -124,16 +130,20 @@ class NvmlMeter(Meter):
             self._begin_s = time.monotonic()
             self._series = [sample for sample in self._series if sample.time_s > self._begin_s - 1.0]
             self._begin_j = self._counts_j()
+            self._twins = TwinWatch(self._begin_j)
+            self._twins.update(self._begin_j, self._again_j)
         # The time of the next tick shows how far into a tick the window began. A thread waits for it meanwhile.
         self._first_tick = first = {}
         self._catcher = threading.Thread(target=lambda: first.update(self._next_ticks(self._begin_j)), daemon=True)
         self._catcher.start()
 
     def energies_j(self) -> dict[str, float]:
-        """Read the counters' energy (J) since `begin`, without GPUs that have no counter, or whose counter failed."""
+        """Read the counters' energy (J) since `begin`, without GPUs that have none, or one that is not believed."""
         with self._lock:
             counts_j = self._counts_j()
-            believed = self._begin_j.keys() - self._faults.keys()
+            self._twins.update(counts_j, self._again_j)
+            copies = self._copies(counts_j, time.monotonic())
+            believed = self._begin_j.keys() - self._faults.keys() - copies.keys()
         energies = {name: count_j - self._begin_j[name] for name, count_j in counts_j.items() if name in believed}
         if len(energies) == len(self._gpus) and energies:
             energies["gpu"] = sum(energies.values())
@@ -144,6 +154,7 @@ class NvmlMeter(Meter):
         with self._lock:
             self._end_j = self._counts_j()
             self._end_s = time.monotonic()
+            self._twins.update(self._end_j, self._again_j)
             self._sample(at_edge=True)
 
     def readings(self) -> list[Reading]:
@@ -169,7 +180,7 @@ class NvmlMeter(Meter):
             reason=None if whole else "; ".join(energy.reason for energy in energies if energy.reason),
             bound=sum(energy.bound or 0.0 for energy in energies) if whole else None,
             detail=self._detail("gpu", *self._sharing),
-            failed=not whole,
+            failed=any(energy.failed for energy in energies),
         )
         readings = [*energies, total]
         for gpu in self._gpus:
@@ -254,6 +265,24 @@ class NvmlMeter(Meter):
                     self._faults.setdefault(gpu.component, f"the energy counter of {gpu.component} failed: {fault}")
         return counts
 
+    def _again_j(self, names: Collection[str]) -> dict[str, float]:
+        return self._counts_j([gpu for gpu in self._gpus if gpu.component in names])
+
+    def _copies(self, counts_j: Mapping[str, float], end_s: float) -> dict[str, str]:
+        """Return why GPUs that have shown the counts of another one in the whole window have no energy.
+
+        Two at rest may be alike; and if only one of two has failed, they are two.
+        """
+        limits_w = {gpu.component: gpu.limit_w for gpu in self._gpus}
+        found = {}
+        for second, first in self._twins.copies().items():
+            power_w = (counts_j[second] - self._begin_j[second]) / max(end_s - self._begin_s, 1e-9)
+            shown_w = [s.value for s in self._series if (s.component, s.quantity) == (second, "power")]
+            at_rest = power_w <= min(_AT_REST * limits_w[second], _TOLERANCE * max(shown_w, default=0.0))
+            if power_w and not at_rest and self._faults.keys().isdisjoint((first, second)):
+                found[second] = f"the energy counter of {second} shows the counts of {first}: they are one counter"
+        return found
+
     def _wait_for_lag(self) -> None:
         """Wait until averaging power sensors have covered the end of the window, and sample them."""
         lag_s = max((gpu.averaging_s / 2 for gpu in self._gpus if not gpu.has_counter), default=0.0)
@@ -288,15 +317,16 @@ class NvmlMeter(Meter):
         name, detail = gpu.component, self._detail(gpu.component, gpu.component)
         powers = [sample for sample in series if sample.quantity == "power"]
         value = bound_j = None
-        if name not in self._faults:
+        copied = self._copies(self._end_j, self._end_s).get(name)
+        if name not in self._faults and not copied:
             try:
                 counted = gpu.has_counter
                 value, bound_j = self._counted(name, powers, last_tick) if counted else self._integrated(gpu, powers)
             except ValueError as error:
                 self._faults[name] = f"{name}: {error}"
         if value is None:
-            reason = self._faults[name]
-            return Reading.of(self.name, name, Quantity.ENERGY, None, reason=reason, detail=detail, failed=True)
+            reason, failed = self._faults.get(name, copied), name in self._faults
+            return Reading.of(self.name, name, Quantity.ENERGY, None, reason=reason, detail=detail, failed=failed)
         return Reading.of(self.name, name, Quantity.ENERGY, value, bound=bound_j, detail=detail)
 
     def _counted(

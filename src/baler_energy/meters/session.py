@@ -106,7 +106,8 @@ class Session:
         self.settings = settings
         self._meters = tuple(meters)
         self.synchronise = synchronise
-        self._lock = MachineLock(settings.lock)
+        #: Taken by `open`, unless it is held already.
+        self.lock = MachineLock(settings.lock)
         self._opened = False
         self._unopened: dict[MeterName, str] = {}
         self._absent: dict[MeterName, str] = {}
@@ -120,7 +121,7 @@ class Session:
         """Take the lock and open the meters; does nothing if the session is open."""
         if self._opened:
             return
-        self._lock.acquire()
+        self.lock.acquire()
         self._opened = True
         for meter in self._meters:
             try:
@@ -144,7 +145,7 @@ class Session:
         self._unopened.clear()
         self._absent.clear()
         self._channels.clear()
-        self._lock.release()
+        self.lock.release()
         self._baseline = None
         self._opened = False
 

@@ -12,7 +12,7 @@ from baler_energy.config.measuring import Measurement
 from baler_energy.config.options import add_options
 from baler_energy.files import output_file
 from baler_energy.fingerprint import ingredients
-from baler_energy.meters.base import Meter, absent_reason
+from baler_energy.meters.base import Meter, absent_reason, prepare
 from baler_energy.meters.calibration import (
     EFFECTS,
     Calibrated,
@@ -69,8 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run the stage from the command line."""
     meters = make_meters(args.meters, sample_interval_s=args.sample_interval_s)
-    for meter in meters:
-        meter.prepare()
+    prepare(meters)
     settings = SessionSettings(min_window_s=0, idle_s=0, sample_interval_s=args.sample_interval_s)
     calibration = calibrate(meters, settings, args.calibrate_s)
     calibration.write(args.out)

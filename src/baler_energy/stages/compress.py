@@ -12,12 +12,12 @@ from baler_energy.codecs.engines import engine_of, operation_of, options_with
 from baler_energy.config.parameters import Training
 from baler_energy.config.texts import FILES, one_of
 from baler_energy.errors import InputError
-from baler_energy.files import atomic_path
+from baler_energy.files import atomic_path, refuse_source
 from baler_energy.formats.reading import Request
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.progress import announce
 from baler_energy.records import Measurement
-from baler_energy.stages.file_names import COMPRESSED
+from baler_energy.stages.file_names import COMPRESSED, RECORD, SAMPLES
 from baler_energy.stages.file_options import add_file_arguments, request_of
 from baler_energy.stages.measured import Measuring, facts_of_work, open_work, warm_up_of, write_record
 from baler_energy.stages.options import (
@@ -68,6 +68,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
+    for name in (COMPRESSED, SAMPLES, RECORD):
+        refuse_source(args.out / name, [args.data])
     measuring = Measuring.of(args)
     print(compress(args.data, args.checkpoint, args.out, point_options(args), measuring, request_of(args), args.format))
 

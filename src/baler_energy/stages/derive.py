@@ -7,7 +7,7 @@ from baler_energy.config.derived import DerivedQuantities, read_derived
 from baler_energy.data.checks import check_columns
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
-from baler_energy.files import output_folder, write_parquet
+from baler_energy.files import check_outputs, output_folder, write_parquet
 from baler_energy.records import Measurement
 from baler_energy.stages.file_names import DERIVED, DERIVED_HISTOGRAMS, RECORD
 from baler_energy.temporaries import remove_temporaries
@@ -53,6 +53,7 @@ def derive(original: Path, reconstructed: Path, derived: DerivedQuantities, out:
 
     from baler_energy.analysis.derived import compare, derived_values, histograms  # brings vector and SciPy
 
+    check_outputs(out, DERIVED, DERIVED_HISTOGRAMS)
     before, after = Table.read(original), Table.read(reconstructed)
     if before.names != after.names or before.data.shape != after.data.shape:
         raise InputError(

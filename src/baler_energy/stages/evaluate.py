@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
-from baler_energy.files import WINDOW_START, output_folder, write_json, write_parquet
+from baler_energy.files import WINDOW_START, check_outputs, output_folder, write_json, write_parquet
 from baler_energy.records import Measurement
 from baler_energy.stages.file_names import ERRORS, HISTOGRAMS, RECORD, SUMMARY
 from baler_energy.temporaries import remove_temporaries
@@ -64,6 +64,7 @@ def evaluate(
     from baler_energy.analysis import error_measures  # imports pandas, which --help does not need
     from baler_energy.analysis.histograms import histograms
 
+    check_outputs(out, ERRORS, HISTOGRAMS, SUMMARY)
     before, after = Table.read(original), Table.read(reconstructed)
     for kind, first, second in (("names", before.names, after.names), ("types", before.dtypes, after.dtypes)):
         if first != second:

@@ -98,7 +98,9 @@ def measure(
         if returncode != 0:
             raise CommandFailedError(command, returncode)
 
-    with guarding() as guard_from, Session(meters, settings) as session:
+    session = Session(meters, settings)
+    # The guard also keeps the lock until the command of a killed measurement has ended.
+    with session.lock as lock, guarding(lock.fileno()) as guard_from, session:
         outcome = session.run(operation, once=not repeat)
     return _record(command, outcome)
 

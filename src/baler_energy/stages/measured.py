@@ -2,15 +2,15 @@
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from baler_energy.codecs.engines.base import WARM_UP_BATCHES, Work
-from baler_energy.files import discard, output_file, write_parquet
-from baler_energy.meters.base import Meter
+from baler_energy.files import check_outputs, discard, write_parquet
+from baler_energy.meters.base import Meter, prepare
 from baler_energy.meters.options import make_meters, session_settings
 from baler_energy.meters.segments import Segment
 from baler_energy.meters.session import Outcome, Session
@@ -60,9 +60,7 @@ class Measuring:
         """
         settings = session_settings(args)
         meters = tuple(make_meters(args.meters, sample_interval_s=settings.sample_interval_s))
-        for meter in meters:
-            with suppress(Exception):  # opening it reports what fails
-                meter.prepare()
+        prepare(meters)
         return cls(settings, meters)
 
 
@@ -86,8 +84,7 @@ def open_session(
     `synchronise` waits for the GPU if another process uses it; the default waits for this process's own work.
     """
     out.mkdir(parents=True, exist_ok=True)
-    for name in (SAMPLES, RECORD):
-        output_file(str(out / name))
+    check_outputs(out, SAMPLES, RECORD)
     discard(out / RECORD)
     session = measuring.session or Session(measuring.meters, measuring.settings)
     if device.type == "cuda":

@@ -15,7 +15,7 @@ from baler_energy.config.measuring import Peers
 from baler_energy.config.options import add_options
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
-from baler_energy.files import discard, output_folder, read_json, write_json
+from baler_energy.files import check_outputs, discard, output_folder, read_json, write_json
 from baler_energy.meters.options import add_session_arguments, meter_class
 from baler_energy.meters.peers.base import peer_version
 from baler_energy.progress import announce
@@ -63,6 +63,7 @@ def run(args: argparse.Namespace) -> None:
         An option or the table is wrong, for any tool.
     """
     point = point_options(args, DEFAULTS)
+    check_outputs(args.out, PEER_RESULT)
     discard(args.out / PEER_RESULT)
     with temporary_folder() as folder:
         reason = run_limited(_command(args, folder), args.time_limit_s)

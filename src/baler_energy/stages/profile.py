@@ -13,7 +13,7 @@ from baler_energy.config.measuring import Profile
 from baler_energy.config.options import add_options
 from baler_energy.config.parameters import Training
 from baler_energy.errors import UnavailableError
-from baler_energy.files import output_folder
+from baler_energy.files import check_outputs, output_folder
 from baler_energy.profilers.base import Profiler
 from baler_energy.profilers.hotspots import Hotspot, write_hotspots
 from baler_energy.progress import announce
@@ -103,6 +103,7 @@ def profile(
     Raises `InputError`, and `UnavailableError` if the device is not available.
     """
     refuse_runtime(point, "profiling")
+    check_outputs(out, HOTSPOTS)
     with temporary_folder() as folder:
         job = Job(data, checkpoint, operation, max_batches, point, folder, time_limit_s)
         parameters = job.parameters()

@@ -10,7 +10,7 @@ from baler_energy.config.options import add_options, option
 from baler_energy.config.parameters import Training
 from baler_energy.config.recommended import RECOMMENDED, RECOMMENDED_EPOCHS
 from baler_energy.data.table import Table
-from baler_energy.files import output_file, output_folder
+from baler_energy.files import check_outputs, output_folder
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.meters.segments import joined
 from baler_energy.records import Measurement
@@ -92,8 +92,7 @@ def train(data: Path, out: Path, point: PointOptions, training: Training, measur
     resumes from there. Raises `InputError` and `UnavailableError`.
     """
     engine_of(point).refuse(point, training)
-    for name in (CHECKPOINT, HISTORY):
-        output_file(str(out / name))
+    check_outputs(out, CHECKPOINT, HISTORY)
     table = Table.read(data)
     rows, columns = table.data.shape
     device = configure_torch(point)
