@@ -190,7 +190,7 @@ def test_a_study_without_a_law_is_refused(tmp_path: Path) -> None:
         Hardware.of(known_runs(grid={"rows": (200, 3_000)}), "small")
 
 
-def test_hardware_says_what_it_wrote(dataset: Path, tmp_path: Path, capsys: Capture):
+def test_hardware_says_what_it_wrote(dataset: Path, tmp_path: Path, capsys: Capture) -> None:
     out = tmp_path / "known.json"
     assert main(["hardware", "--dataset", str(dataset), "--out", str(out)]) == 0
     laws = len(json.loads(out.read_text())["laws"])
