@@ -237,6 +237,19 @@ def test_every_row_of_a_run_names_its_threads():
 
 
 def test_columns_are_no_attributes_of_a_data_frame():
-    """These four have been columns for long (results/README.md); in pandas, ``runs.flags`` would be something else."""
+    """These four are words of studies and records, too; results/README.md says why they stay."""
     names = {column.name for _, columns in TABLES.values() for column in columns}
     assert {name for name in names if hasattr(pd.DataFrame, name)} == {"columns", "count", "stack", "transform"}
+
+
+def test_the_data_package_says_which_columns_pandas_hides():
+    resources = datapackage("x")["resources"]
+    fields = {field["name"]: field["description"] for one in resources for field in one["schema"]["fields"]}
+    hidden = set()
+    for name in fields:
+        frame = pd.DataFrame({name: [7]})
+        column, cell = getattr(frame, name), getattr(frame.iloc[0], name)
+        if not isinstance(column, pd.Series) or not isinstance(cell, np.integer) or cell != 7:
+            hidden.add(name)
+    assert hidden >= {"columns", "transform", "name", "repeat"}
+    assert {name for name, said in fields.items() if said.endswith(f"; in pandas only ['{name}']")} == hidden

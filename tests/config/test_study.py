@@ -247,7 +247,7 @@ def test_schema_and_documentation_are_those_of_the_types(repository: Path):
     assert readme.split(BEGIN)[1].split(END)[0].strip() == documentation().strip()
 
 
-def test_the_stage_writes_the_files_of_the_repository(repository: Path, tmp_path: Path):
+def test_the_stage_writes_the_files_of_the_repository(repository: Path, tmp_path: Path, capsys):
     written = {
         "schema": repository / "workflow" / "schemas" / "study.schema.json",
         "readme": repository / "config" / "README.md",
@@ -256,6 +256,7 @@ def test_the_stage_writes_the_files_of_the_repository(repository: Path, tmp_path
     (tmp_path / "readme").write_text(written["readme"].read_text())
     options = [part for name in written for part in (f"--{name}", str(tmp_path / name))]
     assert main(["schema", *options]) == 0
+    assert capsys.readouterr().out == f"written: {', '.join(str(tmp_path / name) for name in written)}\n"
     for name, path in written.items():
         assert (tmp_path / name).read_text() == path.read_text(), f"run `baler-energy schema` for {path.name}"
 

@@ -13,6 +13,7 @@ import pytest
 from collected import Results, edited, make
 
 from baler_energy.analysis import tidy
+from baler_energy.analysis.schema import TABLES
 from baler_energy.cli import main
 from baler_energy.errors import InputError
 from baler_energy.profilers.hotspots import Hotspot, write_hotspots
@@ -45,8 +46,11 @@ def refused(results: Results, *words: str) -> str:
     return str(caught.value)
 
 
-def test_the_study_as_it_was_measured_is_collected(results: Results) -> None:
+def test_the_study_as_it_was_measured_is_collected(results: Results, capsys: pytest.CaptureFixture[str]) -> None:
     runs = pd.read_parquet(results.collect() / "runs.parquet")
+    readings = pq.ParquetFile(results.folder / "dataset" / "measurements.parquet").metadata.num_rows
+    counts = f"{len(TABLES)} tables of {len(runs)} records with {readings} readings"
+    assert capsys.readouterr().out == f"{results.folder / 'dataset'}: {counts}\n"
     assert len(runs) == 6 * 3 + 2 * 2 and set(runs["energy_evidence"]) == {"modelled"}
     assert pq.ParquetFile(results.folder / "dataset" / "runs.parquet").metadata.num_rows == len(runs)
     assert runs["in_mean"].dtype == runs["at_reference"].dtype == bool

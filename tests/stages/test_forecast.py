@@ -204,3 +204,10 @@ def test_a_hardware_file_has_its_provenance(hardware: Path, tmp_path: Path) -> N
 def test_a_study_without_a_law_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no law can be fitted"):
         Hardware.of(known_runs(grid={"rows": (200, 3_000)}), "small")
+
+
+def test_hardware_says_what_it_wrote(dataset: Path, tmp_path: Path, capsys: Capture) -> None:
+    out = tmp_path / "known.json"
+    assert main(["hardware", "--dataset", str(dataset), "--out", str(out)]) == 0
+    laws = len(json.loads(out.read_text())["laws"])
+    assert capsys.readouterr().out == f"{out}: {laws} laws of cost, from baler-energy study known\n"

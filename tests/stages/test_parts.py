@@ -112,7 +112,9 @@ def test_training_has_the_points_optimizer_rate_and_start(stage, pipeline, tmp_p
 def test_a_pruned_point_has_the_reason_instead_of_parts(stage, pipeline, tmp_path, capsys):
     files = ("--data", pipeline.table, "--checkpoint", pipeline.checkpoint, "--out", tmp_path)
     stage("parts", *files, "--pruning", "neurons-0.5")
-    assert capsys.readouterr().err.count("layers cannot be measured with pruning 'neurons-0.5'") == 1
+    said = capsys.readouterr()
+    assert said.err.count("layers cannot be measured with pruning 'neurons-0.5'") == 1
+    assert said.out.startswith(f"{tmp_path}: 5 rows, for train, compress, decompress, ")
     for operation in OPERATIONS:
         (row,) = pd.read_parquet(tmp_path / operation / "hotspots.parquet").to_dict("records")
         assert row["kind"] == "absent" and "pruning 'neurons-0.5'" in row["reason"]

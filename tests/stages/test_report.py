@@ -197,16 +197,18 @@ def page_of(folder: Path) -> str:
     return " ".join(rendered(folder / "overview.rst").split())
 
 
+@pytest.mark.parametrize("second", ["", "muons"])
 def test_the_readmes_snippet_computes_the_first_pages_numbers(
-    tmp_path: Path, write: Write, repository: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, write: Write, repository: Path, monkeypatch: pytest.MonkeyPatch, second: str
 ) -> None:
     def flag(runs: pd.DataFrame) -> pd.DataFrame:
         bad = runs["at_reference"] & (runs["repeat"] == 0)
         runs.loc[bad, "in_mean"] = False
         runs.loc[bad, "run_flags"] = "throttled"
-        return runs.assign(energy_j=runs["energy_j"].mask(bad, 1e6))
+        costs = runs["dataset"].map({"jets": 1.0, "muons": 100.0}) * runs["energy_j"]
+        return runs.assign(energy_j=costs.mask(bad, 1e6))
 
-    write(tmp_path / "results" / "laptop" / "dataset", repeats=4)
+    write(tmp_path / "results" / "laptop" / "dataset", repeats=4, second=second)
     change(tmp_path / "results" / "laptop" / "dataset", "runs", flag)
     page = page_of(tmp_path / "results" / "laptop")
     blocks = re.findall(r"```python\n(.*?)```", (repository / "README.md").read_text("utf-8"), re.DOTALL)
@@ -214,12 +216,14 @@ def test_the_readmes_snippet_computes_the_first_pages_numbers(
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
     exec(snippet, names)
-    prefixes = {"": 1.0, "m": 1e-3, "µ": 1e-6}
-    for operation in ("train", "compress", "decompress"):
-        found = re.search(rf"([\d.]+) ([mµ]?)J to {operation}", page)
-        row = names["means"].loc[("cpu", operation, "modelled")]["energy_j"]
-        assert found and row["mean"] == pytest.approx(float(found[1]) * prefixes[found[2]], rel=6e-3)
-        assert row["count"] == 3
+    prefixes = {"k": 1e3, "": 1.0, "m": 1e-3, "µ": 1e-6}
+    for dataset in filter(None, ["jets", second]):
+        sentence = page[page.index(f"For 30,000 rows of {dataset} ") :]
+        for operation in ("train", "compress", "decompress"):
+            found = re.search(rf"([\d.]+) ([kmµ]?)J to {operation}", sentence)
+            row = names["means"].loc[(dataset, "cpu", operation, "modelled", "cpu+ram")]["energy_j"]
+            assert found and row["mean"] == pytest.approx(float(found[1]) * prefixes[found[2]], rel=6e-3)
+            assert row["count"] == 3
 
 
 def test_two_runs_are_no_headline(tmp_path: Path, write: Write) -> None:
@@ -238,6 +242,29 @@ def test_a_single_run_is_no_headline(tmp_path: Path, write: Write) -> None:
     assert re.search(said, page) and "± " not in page
 
 
+def test_errors_and_sizes_of_two_runs_are_ranges(tmp_path: Path, write: Write) -> None:
+    def spread(runs: pd.DataFrame) -> pd.DataFrame:
+        error = runs["repeat"].map({0: 0.03, 1: 0.04})
+        held_out = {"held_out_mean_rms_over_range": 1.1 * error, "held_out_mean_nrmse": 11 * error}
+        return runs.assign(
+            mean_rms_over_range=error, mean_nrmse=10 * error, ratio_native_bytes=0.02 / error, **held_out
+        )
+
+    write(tmp_path / "dataset", repeats=2)
+    change(tmp_path / "dataset", "runs", spread)
+    page = page_of(tmp_path)
+    few = "(n = 2: at least 1 more repeat is needed)"
+    for said in (
+        "off by 3 to 4 % of a column's range, 30 to 40 % of its standard deviation (RMS, mean over columns), and",
+        f"1.500 to 2.000 times the table's recorded size {few}.",
+        "off by 3.3 to 4.4 % of the range and 33 to 44 % of the standard deviation of the rows that it was trained on "
+        f"{few}.",
+        "RMS residual / range, mean over columns, 3 to 4 % (n = 2)",
+        "Ratio, table in recorded formats / compressed file: 0.500 to 0.667",
+    ):
+        assert said in page, said
+
+
 def test_a_mean_that_is_not_known_well_is_no_headline(tmp_path: Path, write: Write) -> None:
     def spread(runs: pd.DataFrame) -> pd.DataFrame:
         values = runs["repeat"].map({0: 60.0, 1: 25.0, 2: 120.0})
@@ -252,7 +279,10 @@ def test_a_mean_that_is_not_known_well_is_no_headline(tmp_path: Path, write: Wri
     assert re.search(r"[\d.]+ mJ to compress", page), "the others are known well enough"
 
 
-def test_the_first_page_says_what_part_of_the_energy_is_a_constant(tmp_path: Path, write: Write) -> None:
+@pytest.mark.parametrize("all_flagged", [False, True])
+def test_the_first_page_says_what_part_of_the_energy_is_a_constant(
+    tmp_path: Path, write: Write, all_flagged: bool
+) -> None:
     def constant(measurements: pd.DataFrame) -> pd.DataFrame:
         runs = pq.read_table(tmp_path / "dataset" / "runs.parquet").to_pandas()
         lengths = measurements.merge(runs[["run_id", "operation", "window_s", "duration_s"]], how="left")
@@ -262,7 +292,7 @@ def test_the_first_page_says_what_part_of_the_energy_is_a_constant(tmp_path: Pat
             value_per_iteration=measurements["value_per_iteration"].mask(ram, 5.0 * lengths["duration_s"]),
         )
 
-    write(tmp_path / "dataset")
+    write(tmp_path / "dataset", flags="contaminated", all_flagged=all_flagged)
     assert "CONSTANT TIMES" not in page_of(tmp_path)
     change(tmp_path / "dataset", "measurements", constant)
     report.report(tmp_path / "dataset", [tmp_path / "figures" / name for name in CHAPTERS], tmp_path / "overview.rst")
@@ -271,7 +301,7 @@ def test_the_first_page_says_what_part_of_the_energy_is_a_constant(tmp_path: Pat
     said = r"A CONSTANT TIMES THE DURATION is (\d+) % of the energy to train, \d+ % of the energy to compress and"
     found = re.search(said, page)
     assert found and int(found[1]) == pytest.approx(100 * 5 / 17, abs=2) and ": 5.0 W (RAM), in all windows" in page
-    assert page.index("J to train") < page.index("A CONSTANT TIMES") < page.index("Storing only each column")
+    assert page.index(" to train") < page.index("A CONSTANT TIMES") < page.index("Storing only each column")
 
 
 def test_no_carbon_intensity_and_a_changing_one(tmp_path: Path, write: Write) -> None:

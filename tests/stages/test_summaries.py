@@ -2,12 +2,16 @@
 
 import json
 import re
+import runpy
 from datetime import UTC, datetime
 
 import pytest
 
 from baler_energy.data.table import Table
 from baler_energy.records import Contamination, Measurement, Reading, Window
+from baler_energy.stages import figures as stage_figures
+from baler_energy.stages import report as stage_report
+from baler_energy.stages import tables as stage_tables
 from baler_energy.stages.summaries import measured_summary
 from baler_energy.vocabulary import Evidence, Flag, MeterName, Operation, Quantity
 
@@ -121,4 +125,25 @@ def test_compression_and_reconstruction_alone(stage, pipeline, tmp_path, said):
         *(f"{tmp_path}/c/table.baler", "compress"),
         *(f"{tmp_path}/d/reconstructed.npz", "decompress"),
         *(f"{tmp_path}/f/counts.json", "forward"),
+    ]
+
+
+def test_collected_tables_and_what_is_made_of_them(tmp_path, repository, said):
+    write = runpy.run_path(str(repository / "tests" / "figures" / "conftest.py"))["write_dataset"]
+    dataset = write(tmp_path / "dataset", flags="contaminated")
+    stage_figures.figures(dataset, "forecast", tmp_path / "forecast")
+    drawn = len(list((tmp_path / "forecast").glob("*.svg")))
+    reasons = json.loads((tmp_path / "forecast" / "left_out.json").read_text())
+    missing = f", {len(reasons)} left out: {tmp_path / 'forecast' / 'left_out.json'}" if reasons else ""
+    assert said() == [f"{tmp_path / 'forecast'}: {drawn} figure{'' if drawn == 1 else 's'}{missing}"]
+    stage_tables.tables(dataset, tmp_path / "tables")
+    pages = len(list((tmp_path / "tables").glob("*.html")))
+    reasons = json.loads((tmp_path / "tables" / "left_out.json").read_text())
+    assert reasons and said() == [
+        f"{tmp_path / 'tables'}: {pages} tables, {len(reasons)} without rows: {tmp_path / 'tables' / 'left_out.json'}"
+    ]
+    stage_report.report(dataset, [], tmp_path / "overview.rst")
+    assert said() == [
+        f"{tmp_path / 'overview.rst'}: first page of baler-energy study laptop: 27 runs with 81 records, 1 of them "
+        "flagged"
     ]

@@ -257,3 +257,28 @@ def test_a_meter_that_cannot_be_prepared_loses_no_run(stage, pipeline, tmp_path,
     monkeypatch.setattr("baler_energy.meters.process.ProcessMeter.prepare", fail)
     stage("train", "--data", pipeline.table, "--out", tmp_path, "--epochs", 1)
     assert Measurement.read(tmp_path / "measurement.json").readings
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            ("--transform", "pca", "--shuffle", "--stop-at-loss", 1),
+            [f"{name}: no effect with --transform pca." for name in ("--batch-size", "--shuffle", "--stop-at-loss")],
+        ),
+        (("--plateau-factor", 0.1), ["--plateau-factor: no effect without --schedule plateau."]),
+        (("--plateau-factor", 0.1, "--plateau-patience", 3), []),
+        (
+            ("--plateau-patience", 3, "--schedule", "one-cycle"),
+            ["--plateau-patience: no effect without --schedule plateau."],
+        ),
+        (("--fine-tuning", 0.5), ["--fine-tuning: no effect without --pruning."]),
+        (("--fine-tuning", 0.5, "--pruning", "neurons-0.5"), []),
+        (("--idle-lifetime-s", 60), ["--idle-lifetime-s: no effect without --idle-cache."]),
+        (("--idle-cache", "idle"), ["--idle-cache: no effect without --idle-lifetime-s."]),
+    ],
+)
+def test_options_without_effect_are_named(stage, pipeline, tmp_path, monkeypatch, capsys, options, said):
+    monkeypatch.chdir(tmp_path)
+    stage("train", "--data", pipeline.table, *options, "--out", tmp_path)
+    assert [line for line in capsys.readouterr().err.splitlines() if "no effect" in line] == said

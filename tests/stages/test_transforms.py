@@ -106,6 +106,14 @@ def test_a_checkpoint_of_the_other_kind_is_refused(stage, pipeline, tmp_path):
         stage("compress", "--transform", "pca", *ratio, "--data", pipeline.table, *of_pca, "--out", tmp_path / "c")
 
 
+def test_a_checkpoint_of_a_codec_that_is_not_trained_is_refused(stage, pipeline, tmp_path):
+    options = (*IDENTITY, "--data", pipeline.table, "--checkpoint", pipeline.checkpoint, "--out", tmp_path / "c")
+    for name in ("compress", "apply"):
+        with pytest.raises(InputError, match=r"--checkpoint .*checkpoint\.pt: transform 'identity' is not trained"):
+            stage(name, *options)
+    assert not list(tmp_path.rglob("*.*"))
+
+
 def test_identity_is_not_trained_and_columns_are_those_of_the_training(stage, pipeline, tmp_path):
     with pytest.raises(InputError, match="transform 'identity' has no operation 'train'"):
         stage("train", "--transform", "identity", "--data", pipeline.table, "--out", tmp_path / "t")

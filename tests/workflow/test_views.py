@@ -37,6 +37,15 @@ def test_the_report_needs_no_network(page):
     assert loaded == []
 
 
+def test_one_command_runs_what_is_left_and_writes_the_report(done, study):
+    overview, report = done.root / "results" / "tiny" / "overview.rst", done.root / "again.html"
+    for missing in (overview, report):
+        missing.unlink(missing_ok=True)
+        said = done.snakemake(study, "--report-after-run", "--report", report.name)
+        assert ("Nothing to be done" in said) == (missing == report)
+        assert overview.is_file() and "What does it cost?" in report.read_text()
+
+
 def test_a_summary_names_the_state_of_every_file(done, study):
     said = done.snakemake(study, "--summary")
     table = said[said.index("output_file") :].splitlines()

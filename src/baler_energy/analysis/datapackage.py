@@ -22,7 +22,7 @@ def datapackage(study: str) -> dict[str, Any]:
                 "description": description,
                 "schema": {
                     "fields": [
-                        {"name": c.name, "type": c.type, "unit": c.unit, "description": c.meaning} | _constraints(c)
+                        {"name": c.name, "type": c.type, "unit": c.unit, "description": _meaning(c)} | _constraints(c)
                         for c in columns
                     ]
                 },
@@ -30,6 +30,14 @@ def datapackage(study: str) -> dict[str, Any]:
             for name, (description, columns) in TABLES.items()
         ],
     }
+
+
+def _meaning(column: Column) -> str:
+    """Describe a column, and how to read it in pandas if ``table.name`` would be something else there."""
+    import pandas as pd
+
+    is_attribute = any(hasattr(kind, column.name) for kind in (pd.DataFrame, pd.Series))
+    return f"{column.meaning}; in pandas only ['{column.name}']" if is_attribute else column.meaning
 
 
 def _constraints(column: Column) -> dict[str, Any]:

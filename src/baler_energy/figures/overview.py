@@ -4,10 +4,11 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 import pandas as pd
 
-from baler_energy.analysis.statistics import clean, flagged, mean_interval
+from baler_energy.analysis.statistics import clean, flagged
 from baler_energy.config.shown import phrase_of
 from baler_energy.figures.base import Tables, by_dataset
 from baler_energy.figures.chapters import chapter_title
@@ -27,7 +28,7 @@ from baler_energy.figures.selection import (
     with_error,
 )
 from baler_energy.figures.setting_rows import headline
-from baler_energy.figures.stated import cell_text, constant_words, headline_text
+from baler_energy.figures.stated import cell_text, constant_words, few_words, headline_text, over_repeats
 from baler_energy.figures.tables.codecs import worth_words
 from baler_energy.figures.tables.ratios import FORMAT, RATIOS, ratios, saving, unknown_source
 from baler_energy.figures.trivial import trivial_error
@@ -40,6 +41,8 @@ __all__ = ["escape_jinja", "escape_rst", "overview"]
 _MOST_FLAGGED = 20
 #: Both measures of the error, in words.
 _ERRORS = {"mean_rms_over_range": "RMS residual / range", "mean_nrmse": "RMS residual / standard deviation"}
+#: What they are relative to.
+_RELATIVE_TO = {"mean_rms_over_range": "a column's range", "mean_nrmse": "its standard deviation"}
 #: Everything at which Python, and so docutils, divides lines, other control characters, and halves of characters.
 _BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 #: What begins a list, a directive, a table, a field and so on, where it is the first in a line.
@@ -195,36 +198,41 @@ def _answer(here: pd.DataFrame) -> str:
     training = "" if pd.isna(epochs) else f" and {phrase_of('epochs', epochs)} of training"
     sentence = f"For {rows}{training}, {'; '.join(said)}"
     known = with_error(here)
-    error, ratio = known["mean_rms_over_range"].mean(), known["ratio_native_bytes"].mean()
-    if pd.notna(error) and pd.notna(ratio):
-        both = f"{_percent(error)} of a column's range"
-        if pd.notna(nrmse := known["mean_nrmse"].mean()):
-            both += f", {_percent(nrmse)} of its standard deviation"
+    errors = {words: known[name].dropna() for name, words in _RELATIVE_TO.items() if known[name].notna().any()}
+    sizes = 1 / known["ratio_native_bytes"].dropna()
+    if errors and len(sizes):
+        both = ", ".join(f"{_percent(values)} of {words}" for words, values in errors.items())
+        few = few_words(*errors.values(), sizes)
         sentence += (
             f"; the reconstruction is off by {both} (RMS, mean over columns), and the compressed file is "
-            f"{1 / ratio:.3f} times the table's recorded size"
+            f"{over_repeats(sizes, _decimal)} times the table's recorded size{f' ({few})' if few else ''}"
         )
     return escape_rst(f"{sentence}.")
 
 
-def _percent(share: float) -> str:
-    return f"{interval_text(100 * share, math.nan)} %"
+def _percent(shares: "pd.Series[Any]") -> str:
+    """Write an error in percent, without its interval."""
+    return f"{over_repeats(shares, lambda mean, _: interval_text(100 * mean, math.nan))} %"
+
+
+def _decimal(mean: float, _half_width: float) -> str:
+    return f"{mean:.3f}"
 
 
 def _held_out(here: pd.DataFrame) -> list[str]:
     """State the centre's errors on rows that its codec was not trained on."""
     known = with_error(here)
-    known = known[known["held_out_rows"] > 0]
+    known = known[known["held_out_rows"] > 0].dropna(subset=[f"held_out_{name}" for name in _RELATIVE_TO])
     if known.empty:
         return []
     rows = known["held_out_rows"].max()
-    error, nrmse = (known[f"held_out_{name}"].mean() for name in ("mean_rms_over_range", "mean_nrmse"))
-    return [
-        escape_rst(
-            f"On {rows:,.0f} rows that the codec was not trained on, it is off by {_percent(error)} of the range and "
-            f"{_percent(nrmse)} of the standard deviation of the rows that it was trained on."
-        )
-    ]
+    error, nrmse = (known[f"held_out_{name}"] for name in _RELATIVE_TO)
+    few = few_words(error, nrmse)
+    said = (
+        f"On {rows:,.0f} rows that the codec was not trained on, it is off by {_percent(error)} of the range and "
+        f"{_percent(nrmse)} of the standard deviation of the rows that it was trained on"
+    )
+    return [escape_rst(f"{said}{f' ({few})' if few else ''}.")]
 
 
 def _in_words(items: Sequence[str]) -> str:
@@ -269,14 +277,16 @@ def _quality(here: pd.DataFrame) -> list[str]:
     lines = []
     for measure, words in _ERRORS.items():
         trivial = trivial_error(known, measure)
-        means = "" if math.isnan(trivial) else f"; storing only the means: {_percent(trivial)}"
-        for mean in mean_interval(known, ["device"], measure).to_dict("records"):
-            text = interval_text(mean["mean"], mean["half_width"], factor=100)
-            device = device_name(mean["device"])
-            lines.append(f"Error, {device} run: {words}, mean over columns, {text} % (n = {mean['n']}){means}")
+        means = "" if math.isnan(trivial) else f"; storing only the means: {interval_text(100 * trivial, math.nan)} %"
+        for device, part in known.dropna(subset=[measure]).groupby("device", observed=True):
+            text = over_repeats(part[measure], lambda mean, half: interval_text(mean, half, factor=100))
+            run = f"{device_name(str(device))} run"
+            lines.append(f"Error, {run}: {words}, mean over columns, {text} % (n = {len(part)}){means}")
     for name, label in RATIOS.items():
         values = known[name].dropna()
-        lines.append(f"Ratio, {label}: {f'{values.mean():.3f}' if len(values) else unknown_source(known, name)}")
+        lines.append(
+            f"Ratio, {label}: {over_repeats(values, _decimal) if len(values) else unknown_source(known, name)}"
+        )
     return [_bullets(map(escape_rst, lines))]
 
 

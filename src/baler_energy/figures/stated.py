@@ -1,17 +1,19 @@
 """Numbers of the report's first page, and what is known where a mean cannot be stated (`analysis.headline`)."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
 from baler_energy.analysis.headline import repeats_missing
-from baler_energy.analysis.statistics import clean, estimate
+from baler_energy.analysis.statistics import clean, estimate, interval
 from baler_energy.figures.base import Tables
 from baler_energy.figures.selection import OPERATIONS, estimate_text, interval_text, scaled_unit
 from baler_energy.foreign.own import constant_readings
 
-__all__ = ["cell_text", "constant_words", "headline_text", "more_repeats"]
+__all__ = ["cell_text", "constant_words", "few_words", "headline_text", "more_repeats", "over_repeats"]
 
 
 def headline_text(runs: pd.DataFrame, value: str, unit: str) -> str:
@@ -51,6 +53,36 @@ def cell_text(runs: pd.DataFrame, value: str, unit: str) -> str:
     return estimate_text(found, prefixed, factor=factor)
 
 
+def over_repeats(values: "pd.Series[Any]", write: Callable[[float, float], str]) -> str:
+    """Write the mean of a result over all repeats; or its smallest and largest value if the mean cannot be stated.
+
+    Parameters
+    ----------
+    values
+        An error, ratio or size of each run, at least one. They do not depend on the window, so flagged runs count.
+    write
+        Writes a value, given with the half width of its interval or NaN.
+    """
+    mean, half_width, _ = _interval(values)
+    if not _missing(values):
+        return write(mean, half_width)
+    return " to ".join(dict.fromkeys(write(float(end), math.nan) for end in (values.min(), values.max())))
+
+
+def few_words(*results: "pd.Series[Any]") -> str:
+    """Say how many repeats are missing until the means of all these results can be stated; empty if none are."""
+    missing, n = max((_missing(values), len(values)) for values in results)
+    return f"n = {n}: {more_repeats(missing)}" if missing else ""
+
+
+def _missing(values: "pd.Series[Any]") -> int:
+    return repeats_missing(*_interval(values))
+
+
+def _interval(values: "pd.Series[Any]") -> tuple[float, float, int]:
+    return interval(values.to_numpy("float64", na_value=math.nan))
+
+
 def more_repeats(missing: int) -> str:
     """Say how many more repeats are needed."""
     return f"at least {missing:,} more {'repeat is' if missing == 1 else 'repeats are'} needed"
@@ -74,7 +106,8 @@ def constant_words(tables: Tables, here: pd.DataFrame) -> list[str]:
     here
         The runs that the first page is about.
     """
-    counted = clean(here).dropna(subset=["energy_j"])
+    known = here.dropna(subset=["energy_j"])
+    counted = known if clean(known).empty else clean(known)  # like `headline_text`
     readings = constant_readings(tables["measurements"], tables["runs"])
     readings = readings[readings["primary"].astype(bool)].merge(
         counted[["run_id", "operation", "energy_evidence"]], on=["run_id", "operation"]

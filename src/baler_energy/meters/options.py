@@ -11,6 +11,7 @@ from baler_energy.errors import UnavailableError
 from baler_energy.files import output_folder
 from baler_energy.meters.base import Meter, absent_reason
 from baler_energy.meters.settings import SessionSettings
+from baler_energy.progress import announce
 from baler_energy.sources import meter_modules
 from baler_energy.variants import load
 from baler_energy.vocabulary import PEERS, STUDY_METERS, MeterName
@@ -69,6 +70,10 @@ def session_settings(args: argparse.Namespace) -> SessionSettings:
         from baler_energy.meters.calibration import calibrated_min_window_s
 
         min_window_s = calibrated_min_window_s(args.calibration, min_window_s)
+    if (args.idle_cache is None) != (args.idle_lifetime_s == 0):
+        both = ("--idle-cache", "--idle-lifetime-s")
+        useless, missing = both if args.idle_cache is not None else both[::-1]
+        announce(f"{useless}: no effect without {missing}.")
     given = {name: getattr(args, name) for name in (*_WINDOW, "sample_interval_s")}
     return SessionSettings(**given | {"min_window_s": min_window_s}, idle_cache=args.idle_cache)
 

@@ -28,7 +28,7 @@ from baler_energy.files import WINDOW_START, output_folder, write_json
 from baler_energy.meters.calibration import Calibration, calibration_rows
 from baler_energy.meters.wattmeter import Log, read_log, wattmeter_readings
 from baler_energy.processes import InOrder, mapping
-from baler_energy.progress import announce, progress
+from baler_energy.progress import progress
 from baler_energy.records import Measurement
 from baler_energy.rounds import points_so_far, round_file
 from baler_energy.stages.file_names import (
@@ -121,9 +121,9 @@ def collect(study: Study, results: Path, out: Path, *, left_out: Path | None = N
         writers["electricity"].add(electricity_rows(electricity))
         writers["left_out"].add([] if left_out is None else read_rows("left_out", left_out))
         writers["break_even"].add(constant_rows(study.break_even.ranges, study.break_even.currency))
-    for name, writer in writers.items():
-        announce(f"{name}: {writer.rows} rows")
     write_json(out / DATA_PACKAGE, datapackage(study.name))
+    records, readings = (writers[name].rows for name in ("runs", "measurements"))
+    print(f"{out}: {len(writers)} tables of {records} records with {readings} readings")
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,8 @@ def figures(dataset: Path, chapter: str, out: Path) -> dict[str, str]:
     own = {(Path(name) / figure).as_posix() for name in ("", *each) for figure in names}
     _remove_stale(out, own - drawn)
     write_json(out / LEFT_OUT, left_out)
+    missing = f", {len(left_out)} left out: {out / LEFT_OUT}" if left_out else ""
+    print(f"{out}: {len(drawn)} figure{'' if len(drawn) == 1 else 's'}{missing}")
     return left_out
 
 

@@ -31,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
-    hardware_of(args.dataset).write(args.out)
+    hardware = hardware_of(args.dataset)
+    hardware.write(args.out)
+    print(f"{args.out}: {len(hardware.laws)} laws of cost, from {hardware.study}")
 
 
 def hardware_of(dataset: Path) -> "Hardware":

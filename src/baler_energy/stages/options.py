@@ -9,13 +9,13 @@ from pydantic import Field
 
 from baler_energy.codecs.baler.architecture import latent_columns
 from baler_energy.codecs.baler.runtimes import runtime_of
-from baler_energy.codecs.engines import check_values, device_of
+from baler_energy.codecs.engines import check_values, device_of, trains
 from baler_energy.codecs.engines.base import Asked
 from baler_energy.codecs.packing import Packing
 from baler_energy.config.options import add_options, option
 from baler_energy.config.parameters import Count, Name, Parameters, applies, default_schedule
 from baler_energy.cores import allowed_cpus, default_threads
-from baler_energy.errors import UnavailableError
+from baler_energy.errors import InputError, UnavailableError
 from baler_energy.files import output_folder
 from baler_energy.meters.visible import hold_first_gpu, number_by_bus
 from baler_energy.progress import announce
@@ -61,7 +61,16 @@ class PointOptions(Parameters):
         return self.threads if isinstance(self.threads, int) else default_threads()
 
     def asked(self, data: Path, target: Path, device: "torch.device", **more: Any) -> Asked:
-        """Make the request for an operation that writes `target` at this point; `more` are other fields of `Asked`."""
+        """Make the request for an operation that writes `target` at this point; `more` are other fields of `Asked`.
+
+        Raises
+        ------
+        InputError
+            There is a checkpoint, but the codec is not trained.
+        """
+        checkpoint = more.get("checkpoint")
+        if checkpoint is not None and not trains(self.transform):
+            raise InputError(f"--checkpoint {checkpoint}: transform {self.transform!r} is not trained. Leave it out.")
         of_point: dict[str, Any] = {"point": self, "seed": self.seed, "threads": self.thread_count}
         return Asked(data=data, out=target.parent, target=target, device=device, **of_point, **more)
 

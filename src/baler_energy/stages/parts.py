@@ -103,6 +103,7 @@ def parts(data: Path, checkpoint: Path, max_batches: int, point: PointOptions, o
     for name, rows in found.items():
         (out / name).mkdir(parents=True, exist_ok=True)
         write_hotspots(out / name / HOTSPOTS, parameters | {"operation": name, "profiler": _PROFILER}, rows)
+    print(f"{out}: {sum(map(len, found.values()))} rows, for {', '.join(found)}")
 
 
 def _found(whole_jobs: list[Job], measuring: Measuring) -> dict[str, list[Hotspot]]:

@@ -61,6 +61,7 @@ def report(dataset: Path, figures: Sequence[Path], out: Path, tables: Path | Non
     InputError
         A file is missing or damaged, a folder is not a chapter's, or there are no runs.
     """
+    from baler_energy.analysis.statistics import flagged
     from baler_energy.figures.base import Dataset
     from baler_energy.figures.overview import overview
 
@@ -73,6 +74,9 @@ def report(dataset: Path, figures: Sequence[Path], out: Path, tables: Path | Non
     if data["runs"].empty:
         raise InputError(f"{dataset / 'runs.parquet'}: contains no runs, so there is nothing to report.")
     write_text(out, overview(data, package["title"], figures_left_out, tables_left_out))
+    runs = data["runs"]
+    counts = f"{runs['run_id'].nunique()} runs with {len(runs)} records, {len(flagged(runs))} of them flagged"
+    print(f"{out}: first page of {package['title']}: {counts}")
 
 
 def _of_chapter(folder: Path) -> dict[str, str]:

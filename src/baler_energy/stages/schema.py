@@ -39,6 +39,8 @@ def run(args: argparse.Namespace) -> None:
     write_schema(args.schema, args.readme)
     if args.glossary is not None:
         write_text(args.glossary, glossary.markdown())
+    written = (args.schema, args.readme, args.glossary)
+    print(f"written: {', '.join(str(path) for path in written if path is not None)}")
 
 
 def write_schema(schema: Path, readme: Path) -> None:

@@ -98,3 +98,5 @@ def tables(dataset: Path, out: Path) -> None:
             words, main = notes(table, frame, part), table.main
             write_text(page, html_page(title, words, shown, about=table.caption, main=main, csv=(file, csv)))
     write_json(out / LEFT_OUT, left_out)
+    missing = f", {len(left_out)} without rows: {out / LEFT_OUT}" if left_out else ""
+    print(f"{out}: {len(found) - len(left_out)} tables{missing}")

@@ -7,12 +7,13 @@ from typing import Any
 from baler_energy.codecs.engines import engine_of, operation_of
 from baler_energy.codecs.engines.base import Learned
 from baler_energy.config.options import add_options, option
-from baler_energy.config.parameters import Training
+from baler_energy.config.parameters import AXIS_DEFAULTS, Training, applies
 from baler_energy.config.recommended import RECOMMENDED, RECOMMENDED_EPOCHS
 from baler_energy.data.table import Table
 from baler_energy.files import check_outputs, output_folder
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.meters.segments import joined
+from baler_energy.progress import announce
 from baler_energy.records import Measurement
 from baler_energy.stages.file_names import CHECKPOINT, HISTORY
 from baler_energy.stages.history import History
@@ -27,6 +28,7 @@ from baler_energy.stages.options import (
 from baler_energy.stages.saved import STATE, SavedTraining, training_key
 from baler_energy.stages.stopping import StopAtGain, evidence_of
 from baler_energy.stages.summaries import measured_summary
+from baler_energy.variants import PATIENT_SCHEDULE
 from baler_energy.vocabulary import Operation
 
 __all__ = [
@@ -80,7 +82,22 @@ def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
     point = point_options(args, RECOMMENDED_OPTIONS if args.recommended else DEFAULTS)
     training = Training(**{name: getattr(args, name) for name in Training.model_fields})
+    for line in _without_effect(point, training):
+        announce(line)
     print(train(args.data, args.out, point, training, Measuring.of(args)))
+
+
+def _without_effect(point: PointOptions, training: Training) -> list[str]:
+    """Say which of the given options of the training change nothing at this point."""
+    reasons: dict[str, str] = {}
+    if point.schedule != PATIENT_SCHEDULE:
+        reasons |= dict.fromkeys(("plateau_patience", "plateau_factor"), f"without --schedule {PATIENT_SCHEDULE}")
+    if point.pruning == AXIS_DEFAULTS["pruning"]:
+        reasons["fine_tuning"] = "without --pruning"
+    if not applies("epochs", point.transform):
+        reasons = dict.fromkeys(Training.model_fields, f"with --transform {point.transform}")
+    given = (name for name in reasons if getattr(training, name) != Training.model_fields[name].default)
+    return [f"{option(name)}: no effect {reasons[name]}." for name in given]
 
 
 def train(data: Path, out: Path, point: PointOptions, training: Training, measuring: Measuring) -> str:
