@@ -216,8 +216,8 @@ GLOSSARY = (
     Entry(
         "sci_kg_per_gb",
         "Software Carbon Intensity (SCI)",
-        "SCI = (E · I + M) / R: energy E with PUE, carbon intensity I, M = embodied emissions of the machine · duration "
-        "/ lifetime · reserved share, R = size of the table in its recorded number formats / 10⁹ B",
+        "SCI = (E · I + M) / R: energy E with PUE, carbon intensity I, M = embodied emissions of the machine · "
+        "duration / lifetime · reserved share, R = size of the table in its recorded number formats / 10⁹ B",
         "kg/GB",
         "ISO/IEC 21031:2024, the specification of the Green Software Foundation.",
         "Always modelled, whatever the energy is: intensity, lifetime and embodied emissions are assumptions of the "
