@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from known_law import known_runs, point
+from known_law import known_codec, known_runs, point
 
 from baler_energy.analysis.carbon import YEAR_S
-from baler_energy.analysis.hardware import Cost, Mean, OtherCodec
+from baler_energy.analysis.hardware import Cost, Mean
 from baler_energy.analysis.law import FORECAST_DRAWS, drawn, interval, laws
 from baler_energy.analysis.site import Load, load_of_other, quotient, summed, use
 from baler_energy.analysis.work import work
@@ -83,29 +83,18 @@ def test_time_and_energy_are_drawn_from_the_same_runs() -> None:
     assert (again == seconds).all(), "the draws are seeded"
 
 
-def other(**changes: object) -> OtherCodec:
-    """Return a codec that compresses a GB in 3 s and 30 J, and decompresses it in 1 s and 10 J."""
-    exact = {
-        name: Cost(seconds=Mean(value=value, half_width=0.0), joules=Mean(value=10 * value, half_width=None))
-        for name, value in (("compress", 3.0), ("decompress", 1.0))
-    }
-    about = {"name": "quantise+pcodec", "ratio": 20.0, "at_codec": "baler 1/2, 5 epochs", "at_ratio": 2.0}
-    about |= {"at_error": "RMS residual / range 1 % on held-out rows", "evidence": "measured", "study": "worth"}
-    return OtherCodec.model_validate(about | {"machine": "Example CPU"} | exact | changes)
-
-
 def test_another_codec_costs_its_means_times_the_volume() -> None:
-    found = load_of_other(other(), {"train": 5.0, "compress": 100.0, "decompress": 1000.0})
+    found = load_of_other(known_codec(), {"train": 5.0, "compress": 100.0, "decompress": 1000.0})
     assert found.seconds == pytest.approx(np.full(1 + FORECAST_DRAWS, 100 * 3 + 1000 * 1))
     assert found.joules == pytest.approx(10 * found.seconds)
-    trained = other(train=Cost(seconds=Mean(value=7.0, half_width=None), joules=Mean(value=8.0, half_width=None)))
+    trained = known_codec(train=Cost(seconds=Mean(value=7.0, half_width=None), joules=Mean(value=8.0, half_width=None)))
     more = load_of_other(trained, {"train": 5.0, "compress": 100.0, "decompress": 1000.0})
     assert more.seconds[0] == 1300 + 35 and more.joules is not None and more.joules[0] == 13_000 + 40
 
 
 def test_the_interval_of_another_codec_is_that_of_its_mean() -> None:
     cost = Cost(seconds=Mean(value=10.0, half_width=1.96), joules=Mean(value=1.0, half_width=50.0))
-    found = load_of_other(other(compress=cost), {"train": 0.0, "compress": 1.0, "decompress": 0.0})
+    found = load_of_other(known_codec(compress=cost), {"train": 0.0, "compress": 1.0, "decompress": 0.0})
     low, high = interval(found.seconds)[1:]
     assert (low, high) == pytest.approx((10 - 1.645, 10 + 1.645), abs=0.05)
     assert found.joules is not None and (found.joules >= 0).all(), "energies are not negative"
