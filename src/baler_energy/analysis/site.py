@@ -108,4 +108,5 @@ def _drawn(mean: Mean, z: Floats) -> Floats:
 
 def quotient(above: Floats, below: Floats) -> Floats:
     """Divide, with NaN where `below` is 0."""
-    return np.divide(above, below, out=np.full(np.shape(above), np.nan), where=below > 0)
+    found: Floats = np.divide(above, below, out=np.full(np.shape(above), np.nan), where=below > 0)
+    return found

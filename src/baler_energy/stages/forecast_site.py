@@ -173,11 +173,12 @@ def site_lines(
     if not missing:
         more, said = _total(loads, parts, rates, site, other)
         rows += more
+    trained = any(part.operation == "train" for part in parts)
+    models = f"a model for each {_size(site.volume_per_model_bytes)}, " if trained else ""
     head = (
         f"{_size(site.volume_bytes)} a year on {_count(site.nodes, 'node')}, one job at a time on each: "
         f"{_count(tables, 'table')} of {_size(job.table_bytes)} like this one ({job.row_bytes:g} B a row as recorded), "
-        f"a model for each {_size(site.volume_per_model_bytes)}, all data decompressed {_count(site.reads, 'time')}, "
-        "90 % intervals:"
+        f"{models}all data decompressed {_count(site.reads, 'time')}, 90 % intervals:"
     )
     return [head, pd.DataFrame(rows).fillna("-").to_string(index=False), "\n".join(said)]
 
