@@ -83,7 +83,7 @@ def draw_countries(tables: Tables) -> Figure:
     filled = "Filled: the study's own intensity." if table["used"].any() else "The study sets no carbon intensity."
     if (tables["electricity"]["kind"] == "hour").any():
         filled = "The study uses a time series (next figure)."
-    subtitle(figure, words, filled, *_price_words(energy_j, runs))
+    subtitle(figure, words, *_price_words(energy_j, runs), filled)
     return figure
 
 
@@ -120,7 +120,7 @@ def draw_hours(tables: Tables) -> Figure:
     saved = 100 * (1 - grams[best] / max(grams)) if max(grams) else 0.0
     words = f"A training of {3600 * length_h:.3g} s at the study's centre, {device}, n = {len(trained)}."
     best_words = f"Lowest CO2e if started at {best}:00 UTC, {saved:.0f} % below the highest."
-    subtitle(figure, words, best_words, *_price_words(energy_j, trained))
+    subtitle(figure, words, *_price_words(energy_j, trained), best_words)
     return figure
 
 
