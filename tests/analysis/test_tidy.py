@@ -11,6 +11,7 @@ from baler_energy.analysis import tidy
 from baler_energy.analysis.datapackage import datapackage
 from baler_energy.analysis.electricity import Electricity
 from baler_energy.analysis.schema import TABLES, arrow_schema, check_columns
+from baler_energy.config.sections import Embodied
 from baler_energy.errors import BalerEnergyError
 from baler_energy.records import Contamination, Idle, Measurement, Reading, Window
 from baler_energy.vocabulary import Evidence, Flag, MeterName, Operation, Quantity
@@ -253,3 +254,23 @@ def test_the_data_package_says_which_columns_pandas_hides():
             hidden.add(name)
     assert hidden >= {"columns", "transform", "name", "repeat"}
     assert {name for name, said in fields.items() if said.endswith(f"; in pandas only ['{name}']")} == hidden
+
+
+def test_the_software_carbon_intensity_has_both_emissions_and_is_null_without_one():
+    embodied = Embodied(machine_co2e_kg=1200, lifetime_years=4, reserved_share=0.5, citation="data sheet")
+    sizes = {"native_bytes": 4_000_000}
+    row = tidy.run_row(record(*MEASURED), sizes, ELECTRICITY, at_centre=True, embodied=embodied)
+    check_columns("runs", list(row))
+    # Of the 2 s of one iteration; 4 MB are 0.004 GB.
+    assert row["embodied_co2e_kg"] == pytest.approx(1200 * 2 / (4 * 365.25 * 86400) * 0.5)
+    assert row["sci_kg_per_gb"] == pytest.approx((row["co2e_kg"] + row["embodied_co2e_kg"]) / 0.004)
+    assert row["embodied_source"] == "1200 kg over 4 years, reserved share 0.5 (data sheet)"
+    stated = {"at_centre": True, "embodied": embodied}
+    without = [
+        tidy.run_row(record(*MEASURED), sizes, ELECTRICITY, at_centre=True),
+        tidy.run_row(record(*MEASURED), sizes, Electricity(1.0), **stated),
+        tidy.run_row(record(*MEASURED), {}, ELECTRICITY, **stated),
+        tidy.run_row(record(reading("rapl", "cpu", "energy", None)), sizes, ELECTRICITY, **stated),
+    ]
+    assert [one["sci_kg_per_gb"] for one in without] == [None] * 4
+    assert without[0]["embodied_co2e_kg"] is None and without[0]["embodied_source"] is None

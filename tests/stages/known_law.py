@@ -1,13 +1,17 @@
 """Runs whose costs follow a known law, with noise, for the tests of laws and forecasts."""
 
 import itertools
+import json
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from baler_energy.analysis.hardware import Cost, Mean, OtherCodec
 from baler_energy.analysis.schema import TABLES, arrow_schema
 from baler_energy.analysis.work import TERMS, work
 from baler_energy.codecs.baler.architecture import network
@@ -76,6 +80,28 @@ def known_tables(**options: Any) -> dict[str, pd.DataFrame]:
     """Return the tables of a dataset with these runs; the others are empty."""
     empty = {name: arrow_schema(name).empty_table().to_pandas() for name in TABLES}
     return empty | {"runs": known_runs(**options)}
+
+
+def write_dataset(folder: Path, **options: Any) -> Path:
+    """Write a study of these runs as far as laws need it."""
+    folder.mkdir(parents=True)
+    tables = known_tables(**options)
+    for name in ("runs", "break_even"):
+        table = pa.Table.from_pandas(tables[name], schema=arrow_schema(name), preserve_index=False)
+        pq.write_table(table, folder / f"{name}.parquet")
+    (folder / "datapackage.json").write_text(json.dumps({"title": "baler-energy study known"}))
+    return folder
+
+
+def known_codec(**changes: Any) -> OtherCodec:
+    """Return a codec that compresses a GB in 3 s and 30 J, and decompresses it in 1 s and 10 J."""
+    exact = {
+        name: Cost(seconds=Mean(value=value, half_width=0.0), joules=Mean(value=10 * value, half_width=None))
+        for name, value in (("compress", 3.0), ("decompress", 1.0))
+    }
+    about = {"name": "quantise+pcodec", "ratio": 20.0, "at_codec": "baler 1/2, 5 epochs", "at_ratio": 2.0}
+    about |= {"at_error": "RMS residual / range 1 % on held-out rows", "evidence": "measured", "study": "worth"}
+    return OtherCodec.model_validate(about | {"machine": "Example CPU"} | exact | changes)
 
 
 assert set(TIME) == set(ENERGY) == set(TERMS)

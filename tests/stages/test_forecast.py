@@ -1,6 +1,5 @@
 """Stages forecast and hardware: what they print of a machine with a known law, and which mistakes they refuse."""
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,25 +8,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from known_law import ENERGY, IDLE_W, TIME, cost, known_runs, point
+from forecasts import JOB, Capture, intervals, printed, refused
+from known_law import ENERGY, IDLE_W, TIME, cost, known_runs, point, write_dataset
 
 from baler_energy.analysis.hardware import Hardware
 from baler_energy.analysis.schema import arrow_schema
 from baler_energy.analysis.work import work
 from baler_energy.cli import main
 from baler_energy.errors import InputError
-
-JOB = ["--rows", "5e6", "--columns", "24", "--epochs", "100"]
-Capture = pytest.CaptureFixture[str]
-
-
-def write_dataset(folder: Path, **options: Any) -> Path:
-    """Write a study of a machine with a known law."""
-    folder.mkdir(parents=True)
-    table = pa.Table.from_pandas(known_runs(**options), schema=arrow_schema("runs"), preserve_index=False)
-    pq.write_table(table, folder / "runs.parquet")
-    (folder / "datapackage.json").write_text(json.dumps({"title": "baler-energy study known"}))
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -40,35 +28,6 @@ def hardware(dataset: Path) -> Path:
     path = dataset.parent / "known.json"
     assert main(["hardware", "--dataset", str(dataset), "--out", str(path)]) == 0
     return path
-
-
-def printed(capsys: Capture, *words: str | Path) -> str:
-    assert main(["forecast", *map(str, words)]) == 0
-    return capsys.readouterr().out
-
-
-def refused(capsys: Capture, *words: str | Path) -> str:
-    assert main(["forecast", *map(str, words)]) == 2
-    said = capsys.readouterr()
-    assert not said.out and "Traceback" not in said.err
-    return said.err
-
-
-#: Units of forecasts in s, J and g.
-UNITS = {"ms": 1e-3, "s": 1.0, "h": 3600.0, "mJ": 1e-3, "J": 1.0, "kJ": 1e3, "MJ": 1e6, "kWh": 3.6e6}
-UNITS |= {"µg": 1e-6, "mg": 1e-3, "g": 1.0, "kg": 1e3}
-UNITS |= {"mCHF": 1e-3, "CHF": 1.0}
-
-
-def intervals(said: str, operation: str) -> list[tuple[float, ...]]:
-    """Value and ends of each forecast in the row of an operation (s, J, g)."""
-    row = next(line for line in said.splitlines() if line.split()[:1] == [operation])
-    number = r"([\d,.e+-]+)"
-    found = re.findall(rf"{number} ([a-zA-Zµ]+) \({number} to {number}\)", row)
-    return [
-        tuple(UNITS[unit] * float(text.replace(",", "")) for text in ends)
-        for unit, ends in ((unit, (value, low, high)) for value, unit, low, high in found)
-    ]
 
 
 def test_a_known_law_is_forecast_with_its_interval(capsys: Capture, hardware: Path) -> None:

@@ -149,8 +149,17 @@ def test_the_country_recomputes_co2e_and_measures_nothing(done):
     )
 
 
-def test_a_price_redoes_the_report_and_measures_nothing(done):
-    changed = done.finished_study(break_even={"electricity_price_per_kwh": {"value": 0.5}})
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"break_even": {"electricity_price_per_kwh": {"value": 0.5}}},
+        {"price_per_kwh": 0.25, "currency": "CHF"},
+        {"embodied": {"machine_co2e_kg": 1200, "lifetime_years": 4, "citation": "data sheet"}},
+    ],
+    ids=lambda stated: next(iter(stated)),
+)
+def test_a_price_and_embodied_emissions_redo_the_report_and_measure_nothing(done, stated):
+    changed = done.finished_study(**stated)
     assert {rule for rule, _ in done.planned(changed)} == DOWNSTREAM | {"study"}
 
 

@@ -7,7 +7,7 @@
   and records from files, checked against the schema
 - `totals`: which readings enter a run's energy, and which flags concern it; measured and modelled are separate
 - `reference`: the runs that the report's first page is about; `summary`: means of each point over the runs that count
-- `electricity`: carbon intensity and PUE of a study; `carbon`: energy to CO2e
+- `electricity`: carbon intensity, price and PUE of a study; `carbon`: energy to CO2e and money, and SCI
 - `statistics`: mean and 95 % t interval over repeats; `quantiles`: quantiles of t and other distributions
 - `headline`: whether the repeats suffice to state a mean; `effects`: differences that their spread hides
 - `comparison`: the factor by which two groups of runs differ, with an interval
@@ -24,7 +24,8 @@
 - `powerlaw`, `parallel`: fits of a power law and of Amdahl's law
 - `work`: the work of an operation, known before it runs; `relative_fit`: non-negative sums of terms, with intervals
 - `law`: time and energy of each operation as such sums, and how well they predict runs that were withheld;
-  `cost_metrics`: how well single numbers, such as FLOPs or CPU time, predict them; `hardware`: laws as a file
+  `cost_metrics`: how well single numbers, such as FLOPs or CPU time, predict them; `hardware`: laws as a file;
+  `site`: node time and energy of a year of jobs
 - `breakdown`: what a profiled operation spends its time on, in categories that all engines share
 - `thermal`, `throttled`: how a device warms up, and how long and why its clocks were lowered
 - `intervals`: union of time intervals

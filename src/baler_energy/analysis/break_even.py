@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_energy.analysis.carbon import co2e_kg
+from baler_energy.analysis.carbon import YEAR_S, co2e_kg
 from baler_energy.vocabulary import JOULES_PER_KWH
 
 __all__ = [
@@ -42,8 +42,6 @@ STEPS = ("train", "compress", "keep", "move", "read")
 BREAK_EVEN_DRAWS = 10_000
 _SEED = 20_240_101
 _GB_PER_TB, _B_PER_TB = 1e3, 1e12
-#: A Julian year.
-_YEAR_S = 365.25 * 86_400
 _LOW, _HIGH = 0.05, 0.95
 
 #: A number, or an array that broadcasts with the others.
@@ -209,7 +207,7 @@ def _energy_j(codec: Codec, scenario: Scenario, constants: Constants) -> dict[st
     return {
         "train": scenario.pue * scenario.models * codec.train_j,
         "compress": scenario.pue * volume_gb * codec.compress_j_per_gb,
-        "keep": scenario.pue * power_w * scenario.years * _YEAR_S,
+        "keep": scenario.pue * power_w * scenario.years * YEAR_S,
         "move": moved_gb * constants["transfer_kwh_per_gb"] * JOULES_PER_KWH,
         "read": scenario.pue * constants["reads"] * volume_gb * codec.decompress_j_per_gb,
     }

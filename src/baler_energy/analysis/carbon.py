@@ -1,4 +1,4 @@
-"""From energy to CO2-equivalent emissions, and to money."""
+"""From energy to CO2-equivalent emissions, also with those of making the machine, and to money."""
 
 import difflib
 import importlib.util
@@ -10,8 +10,19 @@ from typing import Any
 from baler_energy.errors import InputError, UnavailableError
 from baler_energy.vocabulary import JOULES_PER_KWH
 
-__all__ = ["carbon_intensity_g_per_kwh", "co2e_kg", "country_intensities_g_per_kwh", "electricity_cost"]
+__all__ = [
+    "YEAR_S",
+    "carbon_intensity_g_per_kwh",
+    "co2e_kg",
+    "country_intensities_g_per_kwh",
+    "electricity_cost",
+    "embodied_co2e_kg",
+    "sci_kg_per_gb",
+]
 
+#: A Julian year.
+YEAR_S = 365.25 * 86_400
+_B_PER_GB = 1e9
 #: Most characters of an unknown country in a message.
 _LONGEST = 40
 
@@ -37,6 +48,24 @@ def co2e_kg(energy_j: float, intensity_g_per_kwh: float, pue: float) -> float:
 def electricity_cost(energy_j: float, price_per_kwh: float, pue: float) -> float:
     """Price of energy used by the machine (J), in the currency of `price_per_kwh`; the PUE is as for `co2e_kg`."""
     return energy_j / JOULES_PER_KWH * pue * price_per_kwh
+
+
+def embodied_co2e_kg(machine_co2e_kg: float, duration_s: float, lifetime_years: float, reserved_share: float) -> float:
+    """Return an operation's share (kg) of the emissions of making and disposing of its machine.
+
+    ``M = TE x TS x RS`` (ISO/IEC 21031:2024): the emissions of the whole machine (kg), times the share of its lifetime
+    that the operation takes, times the share of the machine that is reserved for it.
+    """
+    return machine_co2e_kg * (duration_s / (lifetime_years * YEAR_S)) * reserved_share
+
+
+def sci_kg_per_gb(operational_kg: float, embodied_kg: float, table_bytes: float) -> float:
+    """Software Carbon Intensity (kg CO2e per 10^9 bytes of the table in its recorded formats).
+
+    ``SCI = (E x I + M) / R`` (ISO/IEC 21031:2024), where `operational_kg` is ``E x I``, with the PUE, and `embodied_kg`
+    is ``M``.
+    """
+    return (operational_kg + embodied_kg) / table_bytes * _B_PER_GB
 
 
 def carbon_intensity_g_per_kwh(country: str) -> float:

@@ -148,8 +148,16 @@ def _row(run: Record, found: _Found) -> dict[str, _Value]:
         "gpu_hours": _ratio(_product(duration_s, _gpus(run)), 3600.0),
         "idle_share": _idle_share(run, energy_j, duration_s),
         "energy_delay_product_js": _product(energy_j, duration_s),
+        "sci_kg_per_gb": _known(run["sci_kg_per_gb"], _why_no_sci(run)),
         **_of_whole_run(run, found),
     }
+
+
+def _why_no_sci(run: Record) -> str:
+    """Say why a run has no Software Carbon Intensity."""
+    if pd.isna(run["embodied_co2e_kg"]):
+        return "the study states no embodied emissions (key embodied)"
+    return "the CO2e is unknown" if pd.isna(run["co2e_kg"]) else _NO_SIZE
 
 
 def _known(value: Any, reason: str) -> _Value:

@@ -214,6 +214,17 @@ GLOSSARY = (
         "the same table and epochs.",
     ),
     Entry(
+        "sci_kg_per_gb",
+        "Software Carbon Intensity (SCI)",
+        "SCI = (E · I + M) / R: energy E with PUE, carbon intensity I, M = embodied emissions of the machine · "
+        "duration / lifetime · reserved share, R = size of the table in its recorded number formats / 10⁹ B",
+        "kg/GB",
+        "ISO/IEC 21031:2024, the specification of the Green Software Foundation.",
+        "Always modelled, whatever the energy is: intensity, lifetime and embodied emissions are assumptions of the "
+        "study (key embodied). Energy covers only the components in scope, so operation looks smaller than embodied "
+        "emissions, which are of the whole machine. Training is paid once, however many gigabytes follow.",
+    ),
+    Entry(
         "greenness_per_j",
         "Greenness",
         "accuracy / (inferences · energy of an inference + energy of training), with accuracy = 1 - mean over columns "

@@ -14,7 +14,7 @@ from baler_energy.errors import InputError
 from baler_energy.files import read_json, write_text
 from baler_energy.mistakes import mistakes
 
-__all__ = ["Hardware", "Machine"]
+__all__ = ["Cost", "Hardware", "Machine", "Mean", "OtherCodec"]
 
 
 class Machine(Config):
@@ -28,6 +28,51 @@ class Machine(Config):
     """GPUs; empty if there is none."""
     virtualised: bool | None
     """Whether it is a virtual machine; null: unknown."""
+
+
+class Mean(Config):
+    """A mean over runs."""
+
+    value: Annotated[float, Field(ge=0)]
+    """The mean."""
+    half_width: Annotated[float, Field(ge=0)] | None
+    """Half width of its 95 % interval; null: a single run."""
+
+
+class Cost(Config):
+    """Cost of an operation; a GB is 10^9 bytes of the table in its recorded formats."""
+
+    seconds: Mean
+    """Time (s)."""
+    joules: Mean
+    """Energy (J)."""
+
+
+class OtherCodec(Config):
+    """The best codec without epochs, with the largest ratio at the error of a codec that trains in epochs."""
+
+    name: str
+    """Name of the codec."""
+    ratio: Annotated[float, Field(gt=0)]
+    """Recorded volume over stored volume."""
+    at_codec: str
+    """Name of the codec at whose error it is the best."""
+    at_ratio: Annotated[float, Field(gt=0)]
+    """Ratio of that codec."""
+    at_error: str
+    """That error, its measure and its rows, in words."""
+    evidence: Literal["measured", "modelled"]
+    """What the energies are."""
+    study: str
+    """Title of the study."""
+    machine: str
+    """Machines that ran it."""
+    train: Cost | None = None
+    """Cost of one training; null if it is not trained."""
+    compress: Cost
+    """Cost of compressing a GB."""
+    decompress: Cost
+    """Cost of decompressing a GB."""
 
 
 class Hardware(Config):
@@ -51,9 +96,11 @@ class Hardware(Config):
     """The machines."""
     laws: Annotated[tuple[Law, ...], Field(min_length=1)]
     """The laws."""
+    other: OtherCodec | None = None
+    """The best other codec of the study; null if it has none."""
 
     @classmethod
-    def of(cls, runs: pd.DataFrame, study: str) -> Self:
+    def of(cls, runs: pd.DataFrame, study: str, other: OtherCodec | None = None) -> Self:
         """Fit the laws of a study.
 
         Parameters
@@ -62,6 +109,8 @@ class Hardware(Config):
             The table ``runs`` of its dataset.
         study
             Its title.
+        other
+            The best other codec in it.
 
         Raises
         ------
@@ -81,6 +130,7 @@ class Hardware(Config):
             last=runs["window_start"].max().to_pydatetime(),
             machines=tuple(Machine.model_validate(one) for one in known),
             laws=tuple(found),
+            other=other,
         )
 
     @classmethod

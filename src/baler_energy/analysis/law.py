@@ -18,13 +18,16 @@ from baler_energy.config.parameters import Config
 from baler_energy.vocabulary import OPERATIONS, Evidence, Operation
 
 __all__ = [
+    "FORECAST_DRAWS",
     "LARGEST",
     "NO_LAW",
     "Costs",
     "Forecast",
     "Law",
+    "drawn",
     "fitted",
     "forecast",
+    "interval",
     "largest_tenth",
     "laws",
     "usable",
@@ -42,6 +45,8 @@ _ENERGY = ("energy_evidence", "energy_scope")
 #: Distinct points of work that a law needs.
 _LEAST_POINTS = 4
 _DRAWS = 200
+#: Draws of a forecast, and their seed.
+FORECAST_DRAWS, _SEED = 10_000, 26
 #: Kind of withheld points: the largest tenth, or those of one model.
 LARGEST, _MODEL = "largest tenth", "one model"
 #: Why a study has no law.
@@ -300,10 +305,7 @@ def _neighbours(known: pd.DataFrame, values: Floats, asked: pd.DataFrame) -> Flo
 
 
 def forecast(law: Law, work: Mapping[str, float]) -> dict[str, Forecast]:
-    """Forecast time (s) and, if the law has it, energy (J).
-
-    The interval combines the bootstrap of the coefficients with the scatter of single runs around the law; beyond the
-    largest run it is the scatter of the withheld runs around the law without them.
+    """Forecast time (s) and, if the law has it, energy (J), with 90 % intervals.
 
     Parameters
     ----------
@@ -312,20 +314,48 @@ def forecast(law: Law, work: Mapping[str, float]) -> dict[str, Forecast]:
     work
         From `work.work`.
     """
+    seconds, joules = drawn(law, work)
+    found = {"time": interval(seconds)}
+    return found if joules is None else found | {"energy": interval(joules)}
+
+
+def drawn(law: Law, work: Mapping[str, float]) -> tuple[Floats, Floats | None]:
+    """Draw the time (s) and the energy (J; None without one) of some work; the first value of each is the forecast.
+
+    A draw combines the coefficients of a bootstrap sample with the deviation of a single run from the law; beyond the
+    largest run it is that of a withheld run from the law without it. Time and energy share samples and runs.
+
+    Parameters
+    ----------
+    law, work
+        As for `forecast`.
+    """
     costs, beyond = law.costs, work["size"] > law.largest["size"]
+    random = np.random.default_rng([_SEED, *str(law.about["operation"]).encode()])
+    sample, run = random.random((2, FORECAST_DRAWS))
     seconds = costs.time.drawn(work)
-    ratios = law.time_ratios if beyond and law.time_ratios else costs.time.ratios
-    found = {"time": _interval(float(costs.time.predict(work)), seconds, ratios)}
-    if costs.energy is not None:
-        joules = costs.energy.drawn(work)
-        if costs.static_power_w is not None:
-            # Fits of time and energy to the same runs draw the same samples.
-            joules = joules + costs.static_power_w * seconds
-        ratios = law.energy_ratios if beyond and law.energy_ratios else costs.energy.ratios
-        found["energy"] = _interval(float(costs.energy_j(work)), joules, ratios)
-    return found
+    time = law.time_ratios if beyond and law.time_ratios else costs.time.ratios
+    found = _values(float(costs.time.predict(work)), seconds, sample, time, run)
+    if costs.energy is None:
+        return found, None
+    joules = costs.energy.drawn(work)
+    if costs.static_power_w is not None:
+        # Fits of time and energy to the same runs draw the same samples.
+        joules = joules + costs.static_power_w * seconds
+    energy = law.energy_ratios if beyond and law.energy_ratios else costs.energy.ratios
+    return found, _values(float(costs.energy_j(work)), joules, sample, energy, run)
 
 
-def _interval(value: float, drawn: Floats, ratios: tuple[float, ...]) -> Forecast:
-    low, high = np.quantile(np.outer(drawn, ratios), (0.05, 0.95)) if len(drawn) else (value, value)
-    return Forecast(value, min(value, float(low)), max(value, float(high)))
+def _values(value: float, samples: Floats, sample: Floats, ratios: tuple[float, ...], run: Floats) -> Floats:
+    """Return a forecast, followed by its draws: shares `sample` of the samples times shares `run` of the ratios."""
+    if not len(samples):
+        return np.full(1 + FORECAST_DRAWS, value)
+    deviations = np.array(ratios)
+    draws = samples[(sample * len(samples)).astype(int)] * deviations[(run * len(deviations)).astype(int)]
+    return np.concatenate(([value], draws))
+
+
+def interval(values: Floats) -> Forecast:
+    """Return the first of some values, with the central 90 % of the others, which are its draws (NaN: none)."""
+    low, high = np.nanquantile(values[1:], (0.05, 0.95))
+    return Forecast(float(values[0]), min(float(values[0]), float(low)), max(float(values[0]), float(high)))

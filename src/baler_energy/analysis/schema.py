@@ -137,6 +137,10 @@ pue | number | 1 | power usage effectiveness of the site
 electricity_cost | number | | price of energy_j with the study's price per kWh and PUE, in currency; null without one
 price_per_kwh | number | | price of electricity, in currency per kWh
 currency | string | | currency of electricity_cost: ISO 4217 code
+embodied_co2e_kg | number | kg | share of one iteration in the emissions of making the machine; null without the key
+sci_kg_per_gb | number | kg/GB | Software Carbon Intensity (ISO/IEC 21031), always modelled: (co2e_kg + \
+embodied_co2e_kg) over native_bytes in GB (10^9 B); null if one is unknown
+embodied_source | string | | embodied emissions of the machine, its lifetime and reserved share, with their citation
 cpu_time_s | number | s | CPU time of one iteration
 memory_peak_b | number | B | largest resident memory
 gpu_memory_peak_b | number | B | largest GPU memory

@@ -9,6 +9,7 @@ OF_WINDOW = {
     "duration_s": ("s", "duration_{}_s"),
     "co2e_kg": ("kg", "co2e_{}_kg"),
     "electricity_cost": ("", "electricity_{}_cost"),
+    "sci_kg_per_gb": ("kg/GB", "sci_{}_kg_per_gb"),
 }
 #: Columns of ``runs`` that are averaged over all runs.
 ERRORS = ("mean_rms_over_range", "max_over_range", "mean_nrmse", "loss_per_value")

@@ -3,17 +3,21 @@
 import functools
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from baler_energy.analysis.carbon import sci_kg_per_gb
 from baler_energy.analysis.electricity import Electricity
 from baler_energy.analysis.schema import POINT
 from baler_energy.analysis.schema_errors import RUN_ERRORS
 from baler_energy.analysis.totals import Total, primary_readings, relevant_flags, total
 from baler_energy.records import IterationTimes, Measurement, Reading
 from baler_energy.vocabulary import NODE_METERS, Evidence, Quantity
+
+if TYPE_CHECKING:
+    from baler_energy.config.sections import Embodied
 
 __all__ = [
     "POINT_KEYS",
@@ -82,7 +86,12 @@ def measurement_rows(record: Measurement, electricity: Electricity) -> list[dict
 
 
 def run_row(
-    record: Measurement, errors: dict[str, Any], electricity: Electricity, *, at_centre: bool
+    record: Measurement,
+    errors: dict[str, Any],
+    electricity: Electricity,
+    *,
+    at_centre: bool,
+    embodied: "Embodied | None" = None,
 ) -> dict[str, Any]:
     """Row of ``runs``: values per iteration of one operation, with the run's errors and ratios."""
     iterations = record.iterations
@@ -92,6 +101,7 @@ def run_row(
     results, facts = record.results, record.provenance
     wrong, notes = flags_of(record)
     window = (record.window.start, record.window.duration_s)
+    emitted_kg = electricity.co2e_kg(used_j, *window)
     return {
         **point_values(record),
         "operation": record.operation.value,
@@ -108,12 +118,13 @@ def run_row(
         "energy_j_per_mb": used_j / native_bytes * 1e6 if used_j is not None and native_bytes else None,
         "power_mean_w": None if used_j is None else used_j / duration_s,
         **_node(record),
-        "co2e_kg": electricity.co2e_kg(used_j, *window),
+        "co2e_kg": emitted_kg,
         "carbon_intensity_g_per_kwh": electricity.intensity_g_per_kwh(*window),
         "pue": electricity.pue,
         "electricity_cost": electricity.cost(used_j),
         "price_per_kwh": electricity.price_per_kwh,
         "currency": electricity.currency,
+        **_sci(emitted_kg, embodied, duration_s, native_bytes),
         "cpu_time_s": _value(record, Quantity.CPU_TIME, iterations),
         "memory_peak_b": _value(record, Quantity.MEMORY_PEAK),
         "gpu_memory_peak_b": _value(record, Quantity.GPU_MEMORY_PEAK),
@@ -131,6 +142,19 @@ def run_row(
         **_stored(results),
         **{key: results.get(key) for key in ("startup_s", "runtime_deviation")},
         **_machine(facts),
+    }
+
+
+def _sci(emitted_kg: float | None, embodied: "Embodied | None", duration_s: float, native_bytes: Any) -> dict[str, Any]:
+    """Embodied emissions of one iteration, and with them its Software Carbon Intensity; null if the study has none."""
+    share_kg = None if embodied is None else embodied.co2e_kg(duration_s)
+    sci = None
+    if emitted_kg is not None and share_kg is not None and native_bytes:
+        sci = sci_kg_per_gb(emitted_kg, share_kg, native_bytes)
+    return {
+        "embodied_co2e_kg": share_kg,
+        "sci_kg_per_gb": sci,
+        "embodied_source": None if embodied is None else str(embodied),
     }
 
 

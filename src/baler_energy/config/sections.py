@@ -16,6 +16,7 @@ from pydantic import (
     model_validator,
 )
 
+from baler_energy.analysis.carbon import embodied_co2e_kg
 from baler_energy.config import parameters
 from baler_energy.config.derived import DerivedQuantities
 from baler_energy.config.measuring import Measurement, Peers, Profile, Selection
@@ -31,6 +32,7 @@ __all__ = [
     "CountOrRounds",
     "Dataset",
     "Datasets",
+    "Embodied",
     "FileData",
     "GeneratedData",
     "Measurement",
@@ -187,6 +189,27 @@ class Wattmeter(Config):
     """Added to the log's times to correct its clock (s)."""
     hosts: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     """Host names of the machines that it measures; by default all machines of the study."""
+
+
+class Embodied(Config):
+    """Emissions of making and disposing of the machine, for the Software Carbon Intensity (docs/co2e.md)."""
+
+    machine_co2e_kg: Annotated[float, Field(ge=0, le=1e9)]
+    """Emissions of the whole machine (kg CO2e), as its manufacturer or a life cycle assessment states them."""
+    lifetime_years: Annotated[float, Field(ge=0.1, le=100)]
+    """Years for which the machine is used."""
+    reserved_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of the machine that is reserved for an operation, such as that of its cores; by default the whole."""
+    citation: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+    """Source of these numbers."""
+
+    def co2e_kg(self, duration_s: Any) -> Any:
+        """Return the share (kg) of an operation that takes some time (s)."""
+        return embodied_co2e_kg(self.machine_co2e_kg, duration_s, self.lifetime_years, self.reserved_share)
+
+    def __str__(self) -> str:
+        machine = f"{self.machine_co2e_kg:g} kg over {self.lifetime_years:g} years"
+        return f"{machine}, reserved share {self.reserved_share:g} ({self.citation})"
 
 
 class Constant(Config):

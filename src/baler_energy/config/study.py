@@ -37,6 +37,7 @@ from baler_energy.config.sections import (
     BreakEven,
     CountOrRounds,
     Datasets,
+    Embodied,
     FileData,
     GeneratedData,
     Measurement,
@@ -94,6 +95,8 @@ class Study(Config):
     """Price of electricity in ``currency`` per kWh; without it, no money is reported."""
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] | None = None
     """Currency of ``price_per_kwh``: ISO 4217 code, such as CHF."""
+    embodied: Embodied | None = None
+    """Emissions of making the machine, for the Software Carbon Intensity (SCI); without it, there is no SCI."""
     seed: Annotated[int, Field(ge=0)] = 1
     """Seed of the first repeat's model and of the order of the runs."""
     repeats: CountOrRounds = 3
@@ -322,8 +325,7 @@ class Study(Config):
     def _combinations(self) -> Iterator[dict[str, Any]]:
         values = {axis: getattr(self.axes, axis) for axis in AXES}
         if self.reference is None:
-            values["dataset"] = values["dataset"] or tuple(self.data)
-            values["epochs"] = values["epochs"] or (None,)
+            values |= {"dataset": values["dataset"] or tuple(self.data), "epochs": values["epochs"] or (None,)}
             for combination in itertools.product(*(values[axis] for axis in AXES)):
                 yield dict(zip(AXES, combination, strict=True))
             return

@@ -17,12 +17,24 @@ from baler_energy.analysis.break_even import (
     likeliest,
     net_saving,
 )
-from baler_energy.analysis.rate_distortion import at_error, codec_name
-from baler_energy.figures.base import NoData, Tables, require_rows
+from baler_energy.analysis.hardware import Cost, Mean, OtherCodec
+from baler_energy.analysis.law import with_machine
+from baler_energy.analysis.rate_distortion import COSTS, TRAINING, at_error, codec_name
+from baler_energy.figures.base import NoData, Tables, by_dataset, require_rows
 from baler_energy.figures.codec_rows import codecs_at_centre
 from baler_energy.figures.selection import scaled_unit
 
-__all__ = ["Case", "Study", "amount", "band_text", "read_break_even", "scenarios", "volume_text", "years_text"]
+__all__ = [
+    "Case",
+    "Study",
+    "amount",
+    "band_text",
+    "other_codec",
+    "read_break_even",
+    "scenarios",
+    "volume_text",
+    "years_text",
+]
 
 #: Data of one LHC run: 204 PB, recorded by the experiments in all of Run 2, 2015 to 2018 (CERN, How CERN IT keeps up
 #: with the data deluge, 2024).
@@ -32,9 +44,15 @@ _PB_A_DAY_TB = 365.25e3
 #: What each model costs, and all numbers of a `Codec`, in order.
 _MODEL = ["train_j", "model_bytes"]
 _NEEDED = ["ratio", "compress_j_per_gb", "decompress_j_per_gb", *_MODEL]
+#: Energy and time of one training, and of a GB in the other operations; what else is read of the best other codec.
+_COSTS = COSTS | {"train": TRAINING}
+_MORE = [f"{name}{end}" for pair in _COSTS.values() for name in pair for end in ("", "_half_width")]
+_KNOWN = list(dict.fromkeys([*_NEEDED, *_MORE]))
 #: Errors in which codecs are matched, on rows that a codec was not trained on: what a model is worth for more data than
 #: its training rows. A codec without training has the same error on all rows of the same kind.
 _ON_NEW_ROWS, _RELATIVE = "error_on_new_rows", "relative_error_on_new_rows"
+#: A codec, by column.
+Row = Mapping[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -56,6 +74,8 @@ class Case:
         Whether the energies of both are measured or modelled.
     n
         Number of runs of the trained codec.
+    best_row
+        Costs of `best` as in `codec_points`, with intervals.
     """
 
     trained: Codec
@@ -66,6 +86,7 @@ class Case:
     held_out: bool
     evidence: str
     n: int
+    best_row: Row | None
 
     @property
     def error_rows(self) -> str:
@@ -204,7 +225,7 @@ def read_break_even(tables: Tables) -> Study:
     return _ordered(study)
 
 
-def _case(row: Mapping[Any, Any], points: pd.DataFrame) -> Case | None:
+def _case(row: Row, points: pd.DataFrame) -> Case | None:
     """Compare a trained codec with the best other ones; None if one of its energies is unknown."""
     if not np.isfinite([float(row[name]) for name in _NEEDED]).all():
         return None
@@ -214,32 +235,37 @@ def _case(row: Mapping[Any, Any], points: pd.DataFrame) -> Case | None:
     best, relative = (_best(row, others, measure) for measure in (_ON_NEW_ROWS, _RELATIVE))
     lossless = _largest(others[others[_ON_NEW_ROWS] == 0], others)
     own = _codec(codec_name(row), row)
-    return Case(own, best, relative, lossless, row[_ON_NEW_ROWS], held_out, evidence, int(row["n"]))
+    others_named = _named(best), _named(relative), _named(lossless)
+    return Case(own, *others_named, row[_ON_NEW_ROWS], held_out, evidence, int(row["n"]), best)
 
 
-def _codec(name: str, row: Mapping[Any, Any]) -> Codec:
+def _codec(name: str, row: Row) -> Codec:
     return Codec(name, *(float(row[column]) for column in _NEEDED))
 
 
-def _best(row: Mapping[Any, Any], others: pd.DataFrame, measure: str) -> Codec | None:
+def _named(row: Row | None) -> Codec | None:
+    return None if row is None else _codec(str(row["family"]), row)
+
+
+def _best(row: Row, others: pd.DataFrame, measure: str) -> Row | None:
     """Return the codec with the largest ratio at the error of a row or below."""
     error = row[measure]
-    same = at_error(others, error, _NEEDED, measure) if error > 0 else pd.DataFrame()
+    same = at_error(others, error, _KNOWN, measure) if error > 0 else pd.DataFrame()
     smaller = others[others[measure] <= error]
     found = [one for one in (same, smaller) if len(one)]
     return _largest(pd.concat(found, ignore_index=True), others) if found else None
 
 
-def _largest(known: pd.DataFrame, others: pd.DataFrame) -> Codec | None:
+def _largest(known: pd.DataFrame, others: pd.DataFrame) -> Row | None:
     """Return the codec with the largest ratio among rows of `others`, or interpolated from them."""
-    known = known[["family", *_NEEDED]].reset_index(drop=True)
+    known = known[["family", *_KNOWN]].reset_index(drop=True)
     # What is not trained has no model. `at_error` interpolates no zeros.
     untrained = known["family"].isin(others.loc[~others["trains"].astype(bool), "family"])
     known.loc[untrained, _MODEL] = 0.0
     # Keeping the data as recorded is a separate comparison.
     known = known.dropna(subset=_NEEDED)
     known = known[known["ratio"] > 1].sort_values("ratio", ascending=False, kind="stable")
-    return None if known.empty else _codec(str(known["family"].iloc[0]), known.iloc[0].to_dict())
+    return None if known.empty else known.iloc[0].to_dict()
 
 
 def _ordered(study: Study) -> Study:
@@ -251,3 +277,43 @@ def _ordered(study: Study) -> Study:
         return case.best is not None, float(saved)
 
     return replace(study, cases=tuple(sorted(study.cases, key=saves, reverse=True)))
+
+
+def other_codec(tables: Tables, study: str) -> OtherCodec | None:
+    """Return the best other codec of a study, at the error of the trained codec that does best against others.
+
+    Parameters
+    ----------
+    tables
+        The dataset; of several, the first one's codecs are compared.
+    study
+        Title of the study.
+
+    Returns
+    -------
+    OtherCodec or None
+        None: the study has none, or not all of its times and energies.
+    """
+    tables = next(iter(by_dataset(tables).values()))
+    try:
+        case = read_break_even(tables).cases[0]
+    except NoData:
+        return None
+    row, best = case.best_row, case.best
+    if row is None or best is None:
+        return None
+    used = {name: pair for name, pair in _COSTS.items() if name != "train" or best.train_j > 0}
+    if not np.isfinite([float(row[name]) for pair in used.values() for name in pair]).all():
+        return None
+    about = {"name": best.name, "ratio": best.ratio, "evidence": case.evidence, "study": study}
+    about |= {"at_codec": case.trained.name, "at_ratio": case.trained.ratio, "at_error": case.error_words}
+    about |= {"machine": " and ".join(with_machine(tables["runs"])["machine"].unique())}
+    costs = {
+        name: Cost(joules=_mean(row, joules), seconds=_mean(row, seconds)) for name, (joules, seconds) in used.items()
+    }
+    return OtherCodec.model_validate(about | costs)
+
+
+def _mean(row: Row, name: str) -> Mean:
+    half_width = float(row[f"{name}_half_width"])
+    return Mean(value=float(row[name]), half_width=half_width if np.isfinite(half_width) else None)

@@ -25,6 +25,7 @@ from baler_energy.figures.selection import (
     interval_text,
     notices,
     price_words,
+    sci_words,
     with_error,
 )
 from baler_energy.figures.setting_rows import headline
@@ -240,15 +241,16 @@ def _in_words(items: Sequence[str]) -> str:
 
 
 def _main_numbers(here: pd.DataFrame) -> str:
-    """Make a list-table of energy per operation, row and megabyte; CO2e, money and node energy where known."""
-    table = here.assign(co2e_g=here["co2e_kg"] * 1000, per_row=here["energy_j"] / here["rows"])
+    """Make a list-table of energy per operation, row and megabyte; CO2e, money, SCI and node energy where known."""
+    grams = {"co2e_g": here["co2e_kg"] * 1000, "sci_g": here["sci_kg_per_gb"] * 1000}
+    table = here.assign(**grams, per_row=here["energy_j"] / here["rows"])
     columns = {"Per row": ("per_row", "J"), "Per MB": ("energy_j_per_mb", "J"), "Whole node": ("node_energy_j", "J")}
     columns |= {"CO2e": ("co2e_g", "g"), "Electricity": ("electricity_cost", f"{here['currency'].iloc[0]}")}
-    columns |= {"Duration": ("duration_s", "s")}
+    columns |= {"SCI (modelled)": ("sci_g", "g/GB"), "Duration": ("duration_s", "s")}
     shown = {
         head: (value, unit)
         for head, (value, unit) in columns.items()
-        if value not in ("node_energy_j", "co2e_g", "electricity_cost") or table[value].notna().any()
+        if value not in ("node_energy_j", "co2e_g", "electricity_cost", "sci_g") or table[value].notna().any()
     }
     lines = [["Operation", "Energy", "Evidence", *shown, "n"]]
     order = {operation.value: place for place, operation in enumerate(OPERATIONS)}
@@ -298,7 +300,7 @@ def _sizes(tables: Tables, here: pd.DataFrame) -> pd.DataFrame:
 
 
 def _machines(runs: pd.DataFrame) -> list[str]:
-    """List the machines and their runs, and the study's size and carbon intensity."""
+    """List the machines and their runs, and the study's size, carbon intensity, price and embodied emissions."""
     points = runs.drop_duplicates("run_id")
     lines = []
     for (host, cpu, gpu), part in points.groupby(["hostname", "cpu_model", "gpu_model"], dropna=False):
@@ -306,7 +308,7 @@ def _machines(runs: pd.DataFrame) -> list[str]:
         gpus = gpu if isinstance(gpu, str) and gpu else "no GPU"
         lines.append(f"{host}: {cpu}, {gpus}{virtual}; {len(part)} runs")
     lines.append(f"{len(points)} runs in all, with {len(runs)} records (a record per operation: train, compress, ...)")
-    return [escape_rst(line) for line in [*lines, *carbon_words(runs), *price_words(runs)]]
+    return [escape_rst(line) for line in [*lines, *carbon_words(runs), *price_words(runs), *sci_words(runs)]]
 
 
 def _flagged(runs: pd.DataFrame) -> list[str]:

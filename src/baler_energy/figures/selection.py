@@ -36,6 +36,7 @@ __all__ = [
     "points",
     "price_words",
     "scaled_unit",
+    "sci_words",
     "sweep",
     "variant",
     "with_error",
@@ -331,6 +332,16 @@ def price_words(runs: pd.DataFrame) -> list[str]:
     """State the price of electricity behind the costs; empty if the study sets none."""
     known = runs.dropna(subset=["price_per_kwh"]).drop_duplicates(["price_per_kwh", "currency"])
     return [f"Electricity at {row.price_per_kwh:g} {row.currency} per kWh" for row in known.itertuples()]
+
+
+def sci_words(runs: pd.DataFrame) -> list[str]:
+    """State the embodied emissions behind the Software Carbon Intensity, or why there is none."""
+    stated = runs["embodied_source"].dropna().unique()
+    if not len(stated):
+        return ["No SCI (ISO/IEC 21031): the study states no embodied emissions (embodied)"]
+    if runs["sci_kg_per_gb"].isna().all():
+        return ["No SCI (ISO/IEC 21031): no run has both a CO2e and a known size of its table"]
+    return [f"SCI (ISO/IEC 21031), always modelled, with embodied emissions of {source}" for source in stated]
 
 
 def with_flags(table: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:

@@ -4,7 +4,8 @@
 - `doctor`, `doctor_slurm`: what this machine, or a cluster's nodes, can measure
 - `measure`: any command
 - `advise`: which codec suits a file; `trials`: trials of codecs on a sample of it
-- `forecast`: what a job will cost that has not run; `hardware`: the laws behind it, as a file to share
+- `forecast`: what a job will cost that has not run; `forecast_site`: a year of such jobs at a site; `forecast_text`:
+  numbers of both; `hardware`: the laws behind it, as a file to share
 - `calibrate`: what this machine resolves; `thread_costs`: its part on numbers of threads
 - `baler_import`, `baler_export`: read and write projects of upstream Baler
 - `generate`, `prepare`: tables of HEP data

@@ -22,6 +22,7 @@ from baler_energy.analysis.schema import POINT, TABLES, arrow_schema
 from baler_energy.analysis.writing import Rows, TableWriter, scan
 from baler_energy.codecs.engines import operations_of
 from baler_energy.config.centre import central_points
+from baler_energy.config.sections import Embodied
 from baler_energy.config.study import Point, Study, load_study
 from baler_energy.errors import InputError
 from baler_energy.files import WINDOW_START, output_folder, write_json
@@ -139,16 +140,18 @@ class _Runs:
     """Machines that the wattmeter measures; None: all."""
     central: frozenset[str]
     """Paths of the points at the study's centre."""
+    embodied: Embodied | None
+    """Emissions of making the machine."""
 
     @classmethod
     def of(cls, study: Study, results: Path, electricity: Electricity) -> "_Runs":
         """Make it from a study."""
         tdp_w = {"cpu_tdp_w": study.peers.cpu_tdp_w, "gpu_tdp_w": study.peers.gpu_tdp_w}
-        wattmeter, central = study.wattmeter, central_points(study)
-        if wattmeter is None:
-            return cls(Grid.of(study, results), electricity, tdp_w, None, None, central)
-        log = read_log(Path(wattmeter.path), clock_offset_s=wattmeter.clock_offset_s)
-        return cls(Grid.of(study, results), electricity, tdp_w, log, wattmeter.hosts, central)
+        wattmeter = study.wattmeter
+        log = None if wattmeter is None else read_log(Path(wattmeter.path), clock_offset_s=wattmeter.clock_offset_s)
+        hosts = None if wattmeter is None else wattmeter.hosts
+        grid, central = Grid.of(study, results), central_points(study)
+        return cls(grid, electricity, tdp_w, log, hosts, central, study.embodied)
 
     def tables(self, points: Sequence[tuple[Point, tuple[str, ...]]]) -> dict[str, pa.Table]:
         """Read points, given with their operations, into measurements, runs, history, peers and `WINDOWS`."""
@@ -179,7 +182,8 @@ class _Runs:
         for record in records:
             of_run = tidy.point_values(record) | {"operation": record.operation, "iterations": record.iterations}
             rows["measurements"].add(tidy.measurement_rows(record, self.electricity), **of_run)
-        rows["runs"].add([tidy.run_row(one, errors, self.electricity, at_centre=at_centre) for one in records])
+        row = partial(tidy.run_row, electricity=self.electricity, at_centre=at_centre, embodied=self.embodied)
+        rows["runs"].add([row(record, errors) for record in records])
 
     def _add_training(self, rows: Mapping[str, Rows], train: Measurement, history: pa.Table) -> None:
         """Add the rows of a training: formulas, and its epochs."""

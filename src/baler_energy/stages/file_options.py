@@ -2,14 +2,18 @@
 
 import argparse
 import math
+import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Literal
 
 from baler_energy.config.options import add_options
 from baler_energy.config.own_file import OwnFile
 from baler_energy.formats import Request
 
-__all__ = ["add_file_arguments", "number_type", "request_of"]
+__all__ = ["add_file_arguments", "number_type", "request_of", "size_type", "whole_type"]
+
+_SIZE = re.compile(r"\s*([0-9][0-9.]*(?:e[+-]?[0-9]+)?)\s*(?:([kKMGTPE])(i?))?B\s*", re.ASCII)
 
 
 def add_file_arguments(
@@ -61,3 +65,28 @@ def number_type(
         return value
 
     return parse
+
+
+def whole_type(low: float, high: float) -> Callable[[str], float]:
+    """Return the type of an option that is a whole number between two ends, such as 500e6."""
+    number = number_type(low, high)
+
+    def parse(text: str) -> float:
+        value = number(text)
+        if not value.is_integer():
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+        return value
+
+    return parse
+
+
+def size_type(text: str) -> float:
+    """Read a size (B) with its unit, decimal such as 50TB or binary such as 2TiB: the type of an option."""
+    size = 0.0
+    if found := _SIZE.fullmatch(text):
+        number, prefix, binary = found.groups()
+        with suppress(ValueError):
+            size = float(number) * (1024.0 if binary else 1000.0) ** " KMGTPE".index((prefix or " ").upper())
+    if not 0 < size < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size above 0 with its unit, such as 50TB, 1.5PB or 2TiB")
+    return size

@@ -9,9 +9,9 @@ from baler_energy.files import output_file, read_json
 from baler_energy.stages.file_names import DATA_PACKAGE
 
 if TYPE_CHECKING:
-    from baler_energy.analysis.hardware import Hardware
+    from baler_energy.analysis.hardware import Hardware, OtherCodec
 
-__all__ = ["EPILOG", "HELP", "add_arguments", "hardware_of", "run"]
+__all__ = ["EPILOG", "HELP", "add_arguments", "hardware_of", "other_of", "run"]
 
 HELP = "write what operations cost on a study's machines, as a file that `forecast` reads and that can be shared"
 EPILOG = """\
@@ -19,7 +19,8 @@ example:
   baler-energy study --configfile config/studies/forecast.yaml
   baler-energy hardware --dataset results/forecast/dataset --out laptop.json
 
-The file has the laws of cost that were fitted to the study, with the machine, the dates and the versions.
+The file has the laws of cost that were fitted to the study, with the machine, the dates and the versions; and, if the
+study compares codecs, the best other one.
 """
 
 
@@ -42,7 +43,7 @@ def hardware_of(dataset: Path) -> "Hardware":
     Parameters
     ----------
     dataset
-        Folder with ``runs.parquet`` and ``datapackage.json``, whose title names the study.
+        Folder with the tables and ``datapackage.json``, whose title names the study.
 
     Raises
     ------
@@ -51,9 +52,41 @@ def hardware_of(dataset: Path) -> "Hardware":
     """
     from baler_energy.analysis.hardware import Hardware
     from baler_energy.figures.base import Dataset
+    from baler_energy.figures.break_even_rows import other_codec
 
-    runs = Dataset(dataset)["runs"]
+    tables = Dataset(dataset)
+    runs, title = tables["runs"], _title(dataset)
+    return Hardware.of(runs, title, other_codec(tables, title))
+
+
+def other_of(dataset: Path) -> "OtherCodec":
+    """Return the best other codec of a study that compares codecs.
+
+    Parameters
+    ----------
+    dataset
+        As for `hardware_of`, with all tables.
+
+    Raises
+    ------
+    InputError
+        A file is missing or damaged, or the study has no such codec.
+    """
+    from baler_energy.figures.base import Dataset
+    from baler_energy.figures.break_even_rows import other_codec
+
+    found = other_codec(Dataset(dataset), _title(dataset))
+    if found is None:
+        raise InputError(
+            f"{dataset}: has no other codec at the error of a codec that trains in epochs. Use the dataset of "
+            "config/studies/worth.yaml."
+        )
+    return found
+
+
+def _title(dataset: Path) -> str:
     package = read_json(dataset / DATA_PACKAGE)
     if not isinstance(package, dict) or not isinstance(package.get("title"), str):
         raise InputError(f"{dataset / DATA_PACKAGE}: has no title; run `baler-energy collect` again.")
-    return Hardware.of(runs, package["title"])
+    title: str = package["title"]
+    return title

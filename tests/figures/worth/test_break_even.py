@@ -1,19 +1,31 @@
 """Whether compression pays: the figure and the table."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from matplotlib.figure import Figure
 
 from baler_energy.analysis.break_even import STEPS, Band
+from baler_energy.analysis.schema import arrow_schema
 from baler_energy.config.sections import BreakEven
 from baler_energy.figures.base import NoData
-from baler_energy.figures.break_even_rows import amount, band_text, read_break_even, volume_text, years_text
+from baler_energy.figures.break_even_rows import (
+    amount,
+    band_text,
+    other_codec,
+    read_break_even,
+    volume_text,
+    years_text,
+)
 from baler_energy.figures.style import styled
 from baler_energy.figures.tables.break_even import TABLE, break_even
 from baler_energy.figures.worth.break_even import FIGURES, draw_volumes, draw_years
+from baler_energy.stages.hardware import other_of
 from baler_energy.variants import NO_TRANSFORM
 
 Tables = dict[str, pd.DataFrame]
@@ -339,3 +351,36 @@ def test_a_dataset_without_constants_says_what_to_do(worse: Tables) -> None:
 )
 def test_amounts_are_written_as_one_would_say_them(said: str, words: str) -> None:
     assert said == words
+
+
+def test_the_best_other_codec_has_its_costs_with_intervals(worse: Tables, build: Build, tmp_path: Path) -> None:
+    found, (case, *_) = other_codec(worse, "mine"), read_break_even(worse).cases
+    assert found is not None and case.best is not None
+    assert (found.name, found.ratio, found.at_codec) == (case.best.name, case.best.ratio, case.trained.name)
+    assert (found.evidence, found.study, found.train) == ("modelled", "mine", None)
+    assert found.machine == "Example CPU @ 2.4 GHz *" and found.at_error == case.error_words
+    # The other codecs cost as much as the trained ones at the centre.
+    runs = worse["runs"]
+    for name, cost in (("compress", found.compress), ("decompress", found.decompress)):
+        centre = runs[runs["at_reference"] & runs["operation"].eq(name)]
+        volume_gb = centre["ratio_native_bytes"] * centre["compressed_bytes"] / 1e9
+        for value, known in ((cost.seconds, centre["duration_s"]), (cost.joules, centre["energy_j"])):
+            assert value.value == pytest.approx((known / volume_gb).mean(), rel=1e-6)
+            assert value.half_width is not None and value.half_width > 0
+    assert other_codec(build(), "mine") is None, "a study without other codecs"
+
+    for name, table in worse.items():
+        arrow = pa.Table.from_pandas(table, schema=arrow_schema(name), preserve_index=False)
+        pq.write_table(arrow, tmp_path / f"{name}.parquet")
+    (tmp_path / "datapackage.json").write_text('{"title": "mine"}')
+    assert other_of(tmp_path) == found
+
+
+def test_a_pca_that_is_trained_has_the_cost_of_a_training(worse: Tables, with_codecs: Build) -> None:
+    members = {"quantise-0.02+pcodec": (0.002, 40.0), "quantise-0.2+pcodec": (0.1, 80.0)}
+    tables = with_codecs(worse, members, "pca", 20_000)
+    trainings = tables["runs"]["transform"].eq("pca") & tables["runs"]["operation"].eq("train")
+    found = other_codec(tables, "mine")
+    assert found is not None and found.train is not None
+    assert found.train.joules.value == pytest.approx(tables["runs"].loc[trainings, "energy_j"].mean(), rel=1e-6)
+    assert found.train.seconds.value == pytest.approx(tables["runs"].loc[trainings, "duration_s"].mean(), rel=1e-6)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from baler_energy.analysis.carbon import co2e_kg
+from baler_energy.analysis.carbon import co2e_kg, electricity_cost
 from baler_energy.analysis.statistics import clean
 from baler_energy.figures.bars import name_rows
 from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
@@ -83,7 +83,7 @@ def draw_countries(tables: Tables) -> Figure:
     filled = "Filled: the study's own intensity." if table["used"].any() else "The study sets no carbon intensity."
     if (tables["electricity"]["kind"] == "hour").any():
         filled = "The study uses a time series (next figure)."
-    subtitle(figure, words, filled)
+    subtitle(figure, words, *_price_words(energy_j, runs), filled)
     return figure
 
 
@@ -120,8 +120,18 @@ def draw_hours(tables: Tables) -> Figure:
     saved = 100 * (1 - grams[best] / max(grams)) if max(grams) else 0.0
     words = f"A training of {3600 * length_h:.3g} s at the study's centre, {device}, n = {len(trained)}."
     best_words = f"Lowest CO2e if started at {best}:00 UTC, {saved:.0f} % below the highest."
-    subtitle(figure, words, best_words)
+    subtitle(figure, words, *_price_words(energy_j, trained), best_words)
     return figure
+
+
+def _price_words(energy_j: float, runs: pd.DataFrame) -> list[str]:
+    """Say what some energy of runs costs, wherever and whenever they run; empty if the study sets no price."""
+    first = runs.iloc[0]
+    if pd.isna(first["price_per_kwh"]):
+        return []
+    cost = electricity_cost(energy_j, first["price_per_kwh"], first["pue"])
+    factor, unit = scaled_unit([cost], first["currency"])
+    return [f"Its electricity costs {factor * cost:.3g} {unit} at the study's price."]
 
 
 def _of_one_evidence(runs: pd.DataFrame) -> pd.DataFrame:

@@ -28,7 +28,7 @@ __all__ = ["TABLE"]
 #: Columns that are equal in rows that are averaged, so that energies are of one kind.
 _GROUP = (*AXES, "source", "device", "operation", "energy_evidence", "energy_scope")
 #: Units that read best without a prefix, as written after a number.
-_PLAIN = {"h": "h", "1/J": "per J", "rows/s": "rows/s"}
+_PLAIN = {"h": "h", "1/J": "per J", "rows/s": "rows/s", "kg/GB": "kg/GB"}
 #: Pure numbers that are shares.
 _SHARES = frozenset({"fraction_of_peak", "cpu_utilisation", "gpu_utilisation", "idle_share"})
 #: Metrics that do not come from the measured window, so that a flag says nothing about them.

@@ -1,4 +1,4 @@
-"""Energy, duration, CO2e, cost of electricity and error of every point and operation."""
+"""Energy, duration, CO2e, cost of electricity, SCI and error of every point and operation."""
 
 import pandas as pd
 
@@ -15,6 +15,7 @@ from baler_energy.figures.selection import (
     interval_text,
     parameter_text,
     price_words,
+    sci_words,
     variant,
 )
 from baler_energy.figures.trivial import trivial_words
@@ -45,6 +46,7 @@ def _row(row: Row) -> dict[str, str]:
         "duration (s)": _windowed(row, "duration_s"),
         "CO2e (mg)": _windowed(row, "co2e_kg", factor=1e6),
         _money(row): _windowed(row, "electricity_cost", factor=1e6),
+        "SCI, modelled (g/GB)": _windowed(row, "sci_kg_per_gb", factor=1e3),
         "mean RMS / range": _error(row, "mean_rms_over_range"),
         "NRMSE": _error(row, "mean_nrmse"),
     }
@@ -69,11 +71,11 @@ def _money(row: Row) -> str:
 
 
 #: Beginnings of headings that are left out if no row has a value, and the column.
-_OPTIONAL = {"CO2e": "co2e_kg", "electricity": "electricity_cost"}
+_OPTIONAL = {"CO2e": "co2e_kg", "electricity": "electricity_cost", "SCI": "sci_kg_per_gb"}
 
 
 def _rows(frame: pd.DataFrame, most: int) -> list[dict[str, str]]:
-    """Write the rows, without CO2e or money if there is none."""
+    """Write the rows, without CO2e, money or SCI if there is none."""
     absent = tuple(
         head
         for head, name in _OPTIONAL.items()
@@ -86,16 +88,17 @@ def _rows(frame: pd.DataFrame, most: int) -> list[dict[str, str]]:
 
 def _notes(_frame: pd.DataFrame, tables: Tables) -> list[str]:
     runs = tables["runs"]
-    return [*(f"{line}." for line in [*carbon_words(runs), *price_words(runs)]), *trivial_words(runs)]
+    stated = [*carbon_words(runs), *price_words(runs), *sci_words(runs)]
+    return [*(f"{line}." for line in stated), *trivial_words(runs)]
 
 
 TABLE = TableSpec(
     "summary",
     "Every point",
-    "Energy, duration, CO2e, cost of electricity and error of each point and operation: means over n unflagged "
-    "repeats with half widths of 95 % t intervals. A single run (n = 1) has no interval. Flagged runs are in no mean "
-    "of energy, duration, CO2e and cost; if all are flagged, the range of their values is shown and marked as "
-    "flagged. Errors do not depend on the flags and are of all runs.",
+    "Energy, duration, CO2e, cost of electricity, Software Carbon Intensity (SCI) and error of each point and "
+    "operation: means over n unflagged repeats with half widths of 95 % t intervals. A single run (n = 1) has no "
+    "interval. Flagged runs are in no mean of energy, duration, CO2e, cost and SCI; if all are flagged, the range of "
+    "their values is shown and marked as flagged. Errors do not depend on the flags and are of all runs.",
     make=_make,
     rows=_rows,
     notes=_notes,
