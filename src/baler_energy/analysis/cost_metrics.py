@@ -41,11 +41,20 @@ class CostMetric:
         Whether it is known before the run.
     has_time
         Whether it contains the measured time as a factor, so that it cannot be used to predict the time.
+    has_power
+        Whether it also contains the measured power, so that it cannot be used to predict the energy either.
     """
 
     label: str
     known_before: bool = False
     has_time: bool = False
+    has_power: bool = False
+
+    def refusal(self, quantity: str) -> str | None:
+        """Return why it cannot be used to predict the energy or the time; None: it can."""
+        if quantity == "energy":
+            return "computed from the measured power, and so from the energy itself" if self.has_power else None
+        return "computed from the measured time itself" if self.has_time else None
 
 
 METRICS: Mapping[str, CostMetric] = {
@@ -56,17 +65,12 @@ METRICS: Mapping[str, CostMetric] = {
     "byte": CostMetric("bytes moved", known_before=True),
     "duration_s": CostMetric("wall time", has_time=True),
     "cpu_time_s": CostMetric("CPU time"),
-    "cpu_hours": CostMetric("CPU hours"),
+    "cpu_hours": CostMetric("CPU hours", has_time=True),
     "load_tdp_j": CostMetric("utilisation x TDP x time", has_time=True),
     "codecarbon_j": CostMetric("codecarbon's model", has_time=True),
-    **{
-        name.value: CostMetric(label, has_time=True)
-        for name, label in (
-            (MeterName.STRUBELL, "Strubell et al."),
-            (MeterName.GREEN_ALGORITHMS, "Green Algorithms"),
-            (MeterName.ML_CO2, "ML Emissions Calculator"),
-        )
-    },
+    MeterName.STRUBELL.value: CostMetric("Strubell et al.", has_time=True, has_power=True),
+    MeterName.GREEN_ALGORITHMS.value: CostMetric("Green Algorithms", has_time=True),
+    MeterName.ML_CO2.value: CostMetric("ML Emissions Calculator", has_time=True),
 }
 
 
@@ -99,8 +103,8 @@ def cost_metrics(tables: Tables) -> pd.DataFrame:
             for name, metric in METRICS.items():
                 row = about | {"quantity": quantity, "metric": name, "label": metric.label}
                 row["known_before"] = metric.known_before
-                if metric.has_time and quantity == "time":
-                    rows.append(row | {"n": 0, "reason": "computed from the measured time itself"})
+                if reason := metric.refusal(quantity):
+                    rows.append(row | {"n": 0, "reason": reason})
                 else:
                     rows.append(row | _score(part, part[name].astype(float), values))
     return pd.DataFrame(rows, columns=[*_GROUP, "quantity", "metric", "label", "known_before", *_SCORES])
@@ -115,7 +119,10 @@ def _with_metrics(runs: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     readings = tables["measurements"]
     loads = readings[readings["quantity"].eq(Quantity.UTILISATION_MEAN) & readings["component"].eq("machine")]
     of_model = readings["quantity"].eq(Quantity.ENERGY) & readings["meter"].eq(MeterName("codecarbon"))
-    modelled = readings[of_model & readings["evidence"].eq(Evidence.MODELLED)]
+    of_model &= readings["evidence"].eq(Evidence.MODELLED) & readings["component"].ne("machine")
+    modelled = readings[of_model]
+    # Where codecarbon reads the CPU's counter, nothing but memory is left of its model.
+    modelled = modelled.merge(modelled.loc[modelled["component"].eq("cpu"), keys])
     load = loads.groupby(keys, observed=True)["value"].first()
     codecarbon_j = modelled.groupby(keys, observed=True)["value_per_iteration"].sum(min_count=1)
     tdp_w = runs["cpu_model"].map({name: cpu_tdp_w(name) for name in runs["cpu_model"].dropna().unique()})
@@ -125,7 +132,8 @@ def _with_metrics(runs: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     added: dict[str, Any] = {
         "parameters": parameters,
         "macs": runs["flop"] / 2,
-        "cpu_hours": runs["cpu_time_s"] / 3600,
+        # As sites charge them: CPUs of the job, used or not.
+        "cpu_hours": runs["slurm_cpus"].astype(float).fillna(runs["threads"]) * runs["duration_s"] / 3600,
         # One machine has one TDP: where it is unknown, 1 W gives the same scores.
         "load_tdp_j": busy * runs["duration_s"] * tdp_w.astype(float).fillna(1.0),
         "codecarbon_j": codecarbon_j.reindex(index).to_numpy(float),
@@ -213,7 +221,7 @@ def _sentence(quantity: str, ranking: Iterable[tuple[str, float, float]], known_
     when = "Of what is known before a run" if known_before else "Of what is recorded during a run"
     words = f"{when}, {label} alone predicts the {quantity} best"
     words += f": median deviation {100 * deviation:.3g} %, rank correlation {correlation:.2f} or more"
-    if others and others[-1][1] > 1.05 * deviation:  # CPU hours are CPU time in another unit
+    if others and others[-1][1] > 1.05 * deviation:  # CPU hours of one thread are wall time in another unit
         worst, largest, _ = others[-1]
         words += f"; the worst is {worst}, with {100 * largest:.3g} %"
     return f"{words}."
