@@ -65,7 +65,7 @@ METRICS: Mapping[str, CostMetric] = {
     "byte": CostMetric("bytes moved", known_before=True),
     "duration_s": CostMetric("wall time", has_time=True),
     "cpu_time_s": CostMetric("CPU time"),
-    "cpu_hours": CostMetric("CPU hours", has_time=True),
+    "cpu_hours": CostMetric("CPU hours"),
     "load_tdp_j": CostMetric("utilisation x TDP x time", has_time=True),
     "codecarbon_j": CostMetric("codecarbon's model", has_time=True),
     MeterName.STRUBELL.value: CostMetric("Strubell et al.", has_time=True, has_power=True),
@@ -132,8 +132,7 @@ def _with_metrics(runs: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     added: dict[str, Any] = {
         "parameters": parameters,
         "macs": runs["flop"] / 2,
-        # As sites charge them: CPUs of the job, used or not.
-        "cpu_hours": runs["slurm_cpus"].astype(float).fillna(runs["threads"]) * runs["duration_s"] / 3600,
+        "cpu_hours": runs["cpu_time_s"] / 3600,
         # One machine has one TDP: where it is unknown, 1 W gives the same scores.
         "load_tdp_j": busy * runs["duration_s"] * tdp_w.astype(float).fillna(1.0),
         "codecarbon_j": codecarbon_j.reindex(index).to_numpy(float),
@@ -221,7 +220,7 @@ def _sentence(quantity: str, ranking: Iterable[tuple[str, float, float]], known_
     when = "Of what is known before a run" if known_before else "Of what is recorded during a run"
     words = f"{when}, {label} alone predicts the {quantity} best"
     words += f": median deviation {100 * deviation:.3g} %, rank correlation {correlation:.2f} or more"
-    if others and others[-1][1] > 1.05 * deviation:  # CPU hours of one thread are wall time in another unit
+    if others and others[-1][1] > 1.05 * deviation:  # CPU hours are CPU time in another unit
         worst, largest, _ = others[-1]
         words += f"; the worst is {worst}, with {100 * largest:.3g} %"
     return f"{words}."
