@@ -72,7 +72,7 @@ def test_the_measured_energy_is_not_predicted_from_the_measured_power(measured: 
 
 def test_codecarbons_model_has_no_value_where_it_read_the_counter(measured: Tables) -> None:
     keys = measured["runs"][["run_id", "operation"]]
-    memory = keys.assign(quantity="energy", component="ram", meter="codecarbon", evidence="modelled")
+    memory = keys.assign(quantity="energy", component="ram", meter="codecarbon", evidence="modelled", value=1.0)
     memory["value_per_iteration"] = measured["runs"]["duration_s"]
     counter = memory.assign(component="cpu", evidence="measured")
     row = scored(measured | {"measurements": pd.concat([memory, counter], ignore_index=True)})["codecarbon_j"]

@@ -44,18 +44,21 @@ STUDY = {
     "repeats": 2,
     "data": {"toy": {"source": "toy", "shard_rows": 8000}},
     "design": "one-at-a-time",
-    "reference": {"dataset": "toy", "rows": 2000, "epochs": 2, "batch_size": 128, "threads": 1, "device": "cpu"},
+    "reference": {"dataset": "toy", "rows": 2000, "epochs": 2, "batch_size": 512, "threads": 1, "device": "cpu"},
     "axes": {
         "rows": [1000, 6000],
         "epochs": [4],
-        "batch_size": [256],
+        "batch_size": [128],
         "model": ["baler-small", "baler-x0.5"],
         "engine": ["fast"],
     },
-    "also": [{"transform": "identity", "packing": f"quantise-{step}+pcodec"} for step in (0.03, 0.1)],
+    "also": [
+        {"transform": "identity", "packing": f"quantise-{step}+pcodec", "threads": 1, "device": "cpu"}
+        for step in (0.1, 0.4)
+    ],
     "measurement": {
         "meters": ["rapl", "codecarbon", "process", "sampler"],
-        "min_window_s": 0.3,
+        "min_window_s": 0.2,
         "idle_s": 0.5,
         "idle_lifetime_s": 3600,
         "sample_interval_s": 0.05,
@@ -63,7 +66,7 @@ STUDY = {
         "contamination_limit": 1,  # the power follows the load of this machine's processes alone
     },
     "profile": {
-        "points": [{"rows": 2000, "epochs": 2, "batch_size": 128, "model": "baler", "engine": "reference"}],
+        "points": [{"rows": 2000, "epochs": 2, "batch_size": 512, "model": "baler", "engine": "reference"}],
         "profilers": ["parts"],
     },
     "peers": {"cpu_tdp_w": 65},

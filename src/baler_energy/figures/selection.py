@@ -111,8 +111,8 @@ def at_point(table: pd.DataFrame, point: Mapping[str, Any]) -> pd.DataFrame:
 def _whole(table: pd.DataFrame) -> pd.DataFrame:
     """Convert whole numbers to integers: a column is float if other codecs have no value in it."""
     floats = [name for name in _INTEGERS if name in table and table[name].dtype.kind == "f"]
-    whole = {name: "int64" for name in floats if table[name].notna().all()}
-    return table.astype(whole) if whole else table  # astype copies every column
+    # Column by column: astype of the table makes a block of every column, and pandas warns of so many.
+    return table.assign(**{name: table[name].astype("int64") for name in floats if table[name].notna().all()})
 
 
 def sweep(table: pd.DataFrame, axes: str | tuple[str, ...], centre: Mapping[str, Any]) -> pd.DataFrame:
