@@ -15,7 +15,19 @@ from baler_energy.cores import allowed_cpus
 from baler_energy.fingerprint import package_versions, source_hash
 from baler_energy.forked import forked
 
-__all__ = ["boot_id", "cpu_model", "cpu_vendor", "frequency_policy", "machine", "provenance", "software", "virtualised"]
+__all__ = [
+    "POWERCAP",
+    "SIMULATED",
+    "boot_id",
+    "cpu_model",
+    "cpu_vendor",
+    "frequency_policy",
+    "machine",
+    "provenance",
+    "simulated",
+    "software",
+    "virtualised",
+]
 
 _PACKAGES = (
     "baler-energy", "numpy", "torch", "pandas", "pyarrow", "scipy", "awkward", "uproot", "h5py", "pydantic", "psutil",
@@ -23,6 +35,11 @@ _PACKAGES = (
 )  # fmt: skip
 #: Variables that control how OpenMP's threads wait for each other and where they run; null: the runtime's default.
 _OPENMP = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_PROC_BIND", "OMP_DYNAMIC")
+#: Where the Linux kernel shows the energy counters that RAPL, codecarbon and other tools read.
+POWERCAP = Path("/sys/class/powercap")
+#: Marks a simulated machine, as the tests have one: a file of this name next to its counters, and a word in the version
+#: of its NVIDIA driver. No kernel and no driver has it.
+SIMULATED = "simulated"
 
 
 def provenance(stage: str, *variants: str) -> dict[str, Any]:
@@ -101,6 +118,17 @@ def virtualised() -> bool | None:
     """Return whether this is a virtual machine; None if the kernel does not report it (only x86 does)."""
     flags = _cpuinfo().get("flags")
     return None if flags is None else "hypervisor" in flags.split()
+
+
+def simulated(powercap: Path = POWERCAP) -> bool:
+    """Return whether the energy counters of this machine are those of a simulated one.
+
+    Parameters
+    ----------
+    powercap
+        The folder of the counters.
+    """
+    return (powercap / SIMULATED).exists()
 
 
 def frequency_policy(root: Path = Path("/sys/devices/system/cpu")) -> dict[str, Any]:

@@ -126,10 +126,11 @@ class Flag(_Word):
         "not attributable: another process used the GPU, or the run had only a part of it (MIG, vGPU)",
     )
     RESUMED = "resumed", "the run continued from a saved state"
+    SIMULATED = "simulated", "its meters read a simulated machine, whose power is set by a program"
 
 
 #: Flags that say what is special about a record without being wrong with it.
-NOTES = frozenset({Flag.MODELLED_ONLY, Flag.RESUMED})
+NOTES = frozenset({Flag.MODELLED_ONLY, Flag.RESUMED, Flag.SIMULATED})
 
 #: Meters of a study, in the order of their readings; those that this machine lacks are recorded as absent.
 STUDY_METERS = tuple(map(MeterName, variants.METERS))

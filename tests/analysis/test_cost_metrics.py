@@ -28,7 +28,7 @@ def test_every_metric_is_scored_or_says_why_not(measured: Tables) -> None:
     assert found["metric"].tolist() == [*METRICS] * 3 and set(found["quantity"]) == {"energy"}
     assert (found["proportional"].isna() == found["reason"].notna()).all()
     train = scored(measured)
-    assert train["codecarbon_j"]["reason"] == train["strubell"]["reason"] == "no run has a value"
+    assert train["codecarbon_j"]["reason"] == train["green_algorithms"]["reason"] == "no run has a value"
     assert train["flop"]["n"] == 81
 
 
@@ -61,6 +61,22 @@ def test_where_energy_is_modelled_the_time_is_predicted_and_what_contains_it_is_
     for name, row in found[found["operation"] == "train"].set_index("metric").iterrows():
         assert (row["reason"] == "computed from the measured time itself") == METRICS[str(name)].has_time
     assert all("the time best" in line for line in advice(found))
+
+
+def test_the_measured_energy_is_not_predicted_from_the_measured_power(measured: Tables) -> None:
+    runs = measured["runs"]
+    formula = runs[["run_id", "operation"]].assign(kind="formula", quantity="energy", tool="strubell")
+    row = scored(measured | {"peers": formula.assign(value=1.58 * runs["energy_j"])})["strubell"]
+    assert row["n"] == 0 and row["reason"] == "computed from the measured power, and so from the energy itself"
+
+
+def test_codecarbons_model_has_no_value_where_it_read_the_counter(measured: Tables) -> None:
+    keys = measured["runs"][["run_id", "operation"]]
+    memory = keys.assign(quantity="energy", component="ram", meter="codecarbon", evidence="modelled", value=1.0)
+    memory["value_per_iteration"] = measured["runs"]["duration_s"]
+    counter = memory.assign(component="cpu", evidence="measured")
+    row = scored(measured | {"measurements": pd.concat([memory, counter], ignore_index=True)})["codecarbon_j"]
+    assert row["reason"] == "no run has a value"
 
 
 def test_readings_and_formulas_count_per_iteration(measured: Tables) -> None:

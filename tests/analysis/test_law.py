@@ -38,6 +38,13 @@ def test_each_operation_machine_and_number_of_threads_has_its_own_law() -> None:
     assert law.largest["rows_passed"] == 30_000 * 12
 
 
+def test_a_simulated_machine_has_laws_of_its_own() -> None:
+    runs = known_runs(operations=["train"])
+    notes = runs["rows"].map({200: "simulated"}).astype("string")
+    names = [law.about["machine"] for law in laws(runs.assign(run_notes=notes))]
+    assert names == ["Example CPU", "Example CPU, simulated"]
+
+
 def test_modelled_energy_has_no_static_part() -> None:
     (law,) = laws(known_runs(operations=["train"], measured=False))
     assert law.costs.static_power_w is None and law.evidence == "modelled"

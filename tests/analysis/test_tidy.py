@@ -75,6 +75,9 @@ def test_a_run_with_which_nothing_is_wrong_counts_and_has_no_flags():
     flags = (Flag.CONTAMINATED, Flag.MODELLED_ONLY, Flag.THROTTLED)
     row = tidy.run_row(record(*MEASURED).model_copy(update={"flags": flags}), {}, ELECTRICITY, at_centre=True)
     assert (row["in_mean"], row["run_flags"], row["run_notes"]) == (False, "contaminated,throttled", "modelled_only")
+    simulated = record(*MEASURED).model_copy(update={"flags": (Flag.SIMULATED,)})
+    row = tidy.run_row(simulated, {}, ELECTRICITY, at_centre=True)
+    assert (row["in_mean"], row["run_flags"], row["run_notes"]) == (True, None, "simulated")
     row = tidy.run_row(record(*MEASURED), {}, ELECTRICITY, at_centre=True)
     assert (row["in_mean"], row["run_flags"], row["run_notes"]) == (True, None, None), "null, not an empty text"
 

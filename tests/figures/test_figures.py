@@ -131,6 +131,16 @@ def test_toy_data_is_labelled(name: str, build: Build) -> None:
     assert "toy data, not physics" in figure.get_suptitle()
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("name", SPECS)
+def test_energies_of_a_simulated_machine_are_labelled_on_every_figure(name: str, rich: dict[str, pd.DataFrame]) -> None:
+    runs = rich["runs"].assign(run_notes="simulated", source="toy")
+    figure = SPECS[name].draw({**rich, "runs": runs})
+    label = "(toy data, not physics; energies of a simulated machine)"
+    assert label in figure.get_suptitle().replace("\n", " ")
+    check_texts(figure)
+
+
 @pytest.mark.parametrize("name", SPECS)
 def test_empty_tables_leave_every_figure_out(name: str, tables: dict[str, pd.DataFrame]) -> None:
     with pytest.raises(NoData, match=r"\w+ \w+"):

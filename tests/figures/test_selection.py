@@ -132,8 +132,18 @@ def test_a_device_with_other_threads_is_not_lost() -> None:
     }
 
 
-def test_only_data_that_are_not_physics_have_a_notice() -> None:
-    physics, toy = ({"dataset": "jets", "source": source} for source in ("pythia8", "toy"))
+def test_whole_numbers_leave_the_other_columns_of_a_wide_table_in_one_block() -> None:
+    wide = pd.DataFrame({f"error_{number}": [0.5] for number in range(120)} | {"epochs": [5.0]})
+    found = selection.at_point(wide, {"epochs": 5}).assign(label="")  # pandas would warn of a fragmented table
+    assert found["epochs"].dtype == "int64" and len(found.columns) == 122
+
+
+def test_data_that_are_not_physics_and_simulated_machines_have_a_notice() -> None:
+    physics, toy = ({"dataset": "jets", "source": source, "run_notes": None} for source in ("pythia8", "toy"))
     assert selection.notices(pd.DataFrame([physics])) == []
     assert selection.notices(pd.DataFrame([physics, toy])) == ["toy data, not physics"]
+    simulated = toy | {"run_notes": "resumed,simulated"}
+    some, every = (selection.notices(pd.DataFrame(runs)) for runs in ([toy, simulated], [simulated]))
+    assert some == ["toy data, not physics", "some energies of a simulated machine"]
+    assert every == ["toy data, not physics", "energies of a simulated machine"]
     assert (selection.dataset_text(physics), selection.dataset_text(toy)) == ("jets", "jets (toy)")

@@ -80,6 +80,13 @@ def test_the_same_figure_gives_the_same_bytes(tmp_path: Path) -> None:
     assert "<dc:date>" not in (tmp_path / "one" / "plot.svg").read_text(encoding="utf-8")
 
 
+def test_a_title_that_is_wider_than_the_figure_is_wrapped() -> None:
+    figure = Figure(figsize=(4, 2))
+    style.subtitle(figure, "n = 3")
+    style.title(figure, "Cost of each codec against its error (toy data, not physics)")
+    assert figure.get_suptitle() == "Cost of each codec against its error (toy data, not\nphysics)\nn = 3"
+
+
 def test_a_figure_that_cannot_be_saved_leaves_the_old_file(tmp_path: Path) -> None:
     (tmp_path / "plot.svg").write_text("old")
     figure = Figure()

@@ -333,6 +333,12 @@ def test_channels_describe_how_the_energy_is_measured(nvml):
     assert details["gpu"].evidence is None  # a sum without it would be too low
 
 
+def test_a_simulated_driver_is_flagged(nvml, monkeypatch):
+    library = nvml()
+    monkeypatch.setattr(library, "nvmlSystemGetDriverVersion", lambda: "999.1 (simulated)", raising=False)
+    assert window(library, library.wait_for_samples)[1] == {Flag.SIMULATED}
+
+
 def test_gpus_are_described(nvml):
     device = {"index": 0, "name": "Simulated GPU", "uuid": "GPU-0", "memory_bytes": 2**34, "driver": "999.1"}
     how = {"compute_mode": "default", "accounting": False, "virtualisation": "none", "not_attributable": []}

@@ -7,6 +7,7 @@ import threading
 import time
 
 import pytest
+from simulator.writer import MARK
 
 from baler_energy.meters import process as process_module
 from baler_energy.meters import sampler as sampler_module
@@ -14,7 +15,7 @@ from baler_energy.meters.base import absent_reason
 from baler_energy.meters.codecarbon import CodecarbonMeter
 from baler_energy.meters.process import ProcessMeter
 from baler_energy.meters.sampler import SamplerMeter
-from baler_energy.provenance import frequency_policy, machine, provenance, software
+from baler_energy.provenance import SIMULATED, frequency_policy, machine, provenance, simulated, software
 from baler_energy.vocabulary import Evidence, Flag, Quantity
 
 
@@ -289,6 +290,12 @@ def test_machine_and_software_describe_this_machine():
     assert machine()["hostname"]
     assert software()["psutil"]
     assert software()["pydantic"]
+
+
+def test_a_simulated_machine_is_recognised_by_a_file_next_to_its_counters(tmp_path):
+    assert not simulated(tmp_path)
+    (tmp_path / MARK).touch()
+    assert simulated(tmp_path) and MARK == SIMULATED
 
 
 @pytest.mark.parametrize(

@@ -343,6 +343,14 @@ def test_a_faulty_baseline_is_not_shared(replay, settings, tmp_path):
     assert not (tmp_path / "idle").exists()
 
 
+def test_every_record_of_a_simulated_machine_says_so_whatever_its_meters(replay, settings, monkeypatch):
+    monkeypatch.setattr("baler_energy.meters.session.simulated", lambda: True)
+    seen = []
+    with Session([replay([1.0], name=MeterName.CODECARBON)], settings()) as session:
+        outcome = session.run(lambda: seen.append(session.so_far()))
+    assert Flag.SIMULATED in outcome.flags and all(one.flags == (Flag.SIMULATED,) for one in seen)
+
+
 def test_foreign_load_is_flagged(replay, settings, monkeypatch):
     times = iter([100.0, 100.0 + 1e6])
     monkeypatch.setattr("baler_energy.meters.contamination._machine_cpu_s", lambda: next(times))

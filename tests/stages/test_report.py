@@ -81,6 +81,20 @@ def test_the_first_page_gives_the_error_both_ways_and_names_columns_worse_than_t
         assert re.search(rf"{words}, mean over columns, [\d.]+ % \(n = 1\); storing only the means: (8|100) %", page)
 
 
+@pytest.mark.parametrize(("notes", "label"), [("simulated", ""), (None, "some ")])
+def test_the_first_page_says_that_the_machine_is_simulated(tmp_path, write, notes, label) -> None:
+    def noted(runs: pd.DataFrame) -> pd.DataFrame:
+        return runs.assign(run_notes=["simulated", *[notes] * (len(runs) - 1)])
+
+    write(tmp_path / "dataset", evidence={"cpu": "measured"})
+    change(tmp_path / "dataset", "runs", noted)
+    report.report(tmp_path / "dataset", chapters(tmp_path / "figures"), tmp_path / "overview.rst")
+    page = " ".join(rendered(tmp_path / "overview.rst").split())
+    of = "81 of 81 records" if notes else "1 of 81 records"
+    assert f"comes from counters, in {of} those of a simulated machine, whose power is set by a program." in page
+    assert f"{label.upper()}ENERGIES OF A SIMULATED MACHINE." in page
+
+
 def change(dataset: Path, name: str, changed: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
     """Replace a table of a dataset."""
     path = dataset / f"{name}.parquet"

@@ -41,11 +41,20 @@ class CostMetric:
         Whether it is known before the run.
     has_time
         Whether it contains the measured time as a factor, so that it cannot be used to predict the time.
+    has_power
+        Whether it also contains the measured power, so that it cannot be used to predict the energy either.
     """
 
     label: str
     known_before: bool = False
     has_time: bool = False
+    has_power: bool = False
+
+    def refusal(self, quantity: str) -> str | None:
+        """Return why it cannot be used to predict the energy or the time; None: it can."""
+        if quantity == "energy":
+            return "computed from the measured power, and so from the energy itself" if self.has_power else None
+        return "computed from the measured time itself" if self.has_time else None
 
 
 METRICS: Mapping[str, CostMetric] = {
@@ -59,14 +68,9 @@ METRICS: Mapping[str, CostMetric] = {
     "cpu_hours": CostMetric("CPU hours"),
     "load_tdp_j": CostMetric("utilisation x TDP x time", has_time=True),
     "codecarbon_j": CostMetric("codecarbon's model", has_time=True),
-    **{
-        name.value: CostMetric(label, has_time=True)
-        for name, label in (
-            (MeterName.STRUBELL, "Strubell et al."),
-            (MeterName.GREEN_ALGORITHMS, "Green Algorithms"),
-            (MeterName.ML_CO2, "ML Emissions Calculator"),
-        )
-    },
+    MeterName.STRUBELL.value: CostMetric("Strubell et al.", has_time=True, has_power=True),
+    MeterName.GREEN_ALGORITHMS.value: CostMetric("Green Algorithms", has_time=True),
+    MeterName.ML_CO2.value: CostMetric("ML Emissions Calculator", has_time=True),
 }
 
 
@@ -99,8 +103,8 @@ def cost_metrics(tables: Tables) -> pd.DataFrame:
             for name, metric in METRICS.items():
                 row = about | {"quantity": quantity, "metric": name, "label": metric.label}
                 row["known_before"] = metric.known_before
-                if metric.has_time and quantity == "time":
-                    rows.append(row | {"n": 0, "reason": "computed from the measured time itself"})
+                if reason := metric.refusal(quantity):
+                    rows.append(row | {"n": 0, "reason": reason})
                 else:
                     rows.append(row | _score(part, part[name].astype(float), values))
     return pd.DataFrame(rows, columns=[*_GROUP, "quantity", "metric", "label", "known_before", *_SCORES])
@@ -115,7 +119,10 @@ def _with_metrics(runs: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     readings = tables["measurements"]
     loads = readings[readings["quantity"].eq(Quantity.UTILISATION_MEAN) & readings["component"].eq("machine")]
     of_model = readings["quantity"].eq(Quantity.ENERGY) & readings["meter"].eq(MeterName("codecarbon"))
-    modelled = readings[of_model & readings["evidence"].eq(Evidence.MODELLED)]
+    of_model &= readings["evidence"].eq(Evidence.MODELLED) & readings["component"].ne("machine")
+    modelled = readings[of_model]
+    # Where codecarbon reads the CPU's counter, nothing but memory is left of its model.
+    modelled = modelled.merge(modelled.loc[modelled["component"].eq("cpu"), keys])
     load = loads.groupby(keys, observed=True)["value"].first()
     codecarbon_j = modelled.groupby(keys, observed=True)["value_per_iteration"].sum(min_count=1)
     tdp_w = runs["cpu_model"].map({name: cpu_tdp_w(name) for name in runs["cpu_model"].dropna().unique()})

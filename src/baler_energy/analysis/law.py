@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from baler_energy.analysis.relative_fit import Amount, Fit, fit
-from baler_energy.analysis.statistics import clean, typical_duration_s
+from baler_energy.analysis.statistics import clean, of_simulated_machine, typical_duration_s
 from baler_energy.analysis.work import TERMS, with_work
 from baler_energy.config.parameters import Config
 from baler_energy.vocabulary import OPERATIONS, Evidence, Operation
@@ -138,9 +138,10 @@ def laws(runs: pd.DataFrame) -> list[Law]:
 
 
 def with_machine(runs: pd.DataFrame) -> pd.DataFrame:
-    """Add the column ``machine``, the CPU and GPUs: nodes of one kind share a law."""
+    """Add the column ``machine``, the CPU and GPUs: nodes of one kind share a law, but a simulated one has its own."""
     cpu, gpu = runs["cpu_model"].fillna("unknown CPU"), runs["gpu_model"].fillna("")
-    return runs.assign(machine=cpu.where(gpu == "", cpu + ", " + gpu))
+    machine = cpu.where(gpu == "", cpu + ", " + gpu)
+    return runs.assign(machine=machine.where(~of_simulated_machine(runs), machine + ", simulated"))
 
 
 def usable(runs: pd.DataFrame) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from baler_energy.analysis.quantiles import chi_squared_quantile, t_quantile, two_sided_power
 from baler_energy.analysis.schema import POINT
-from baler_energy.vocabulary import Evidence, Operation
+from baler_energy.vocabulary import Evidence, Flag, Operation
 
 __all__ = [
     "DIFFERENCE",
@@ -30,6 +30,7 @@ __all__ = [
     "intervals",
     "kind_of_energy",
     "mean_interval",
+    "of_simulated_machine",
     "per_row",
     "point_variation",
     "repeats_to_detect",
@@ -68,6 +69,12 @@ def clean(table: pd.DataFrame) -> pd.DataFrame:
 def flagged(table: pd.DataFrame) -> pd.DataFrame:
     """Rows of a table that are in no mean, by its column ``in_mean``."""
     return table[~table["in_mean"].astype(bool)]
+
+
+def of_simulated_machine(runs: pd.DataFrame) -> "pd.Series[bool]":
+    """Whether each run was measured on a simulated machine, by its column ``run_notes``."""
+    found: pd.Series[bool] = runs["run_notes"].astype("string").str.contains(Flag.SIMULATED, na=False)
+    return found
 
 
 def typical_duration_s(runs: pd.DataFrame) -> "pd.Series[float]":

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from baler_energy.analysis.statistics import clean, flagged
+from baler_energy.analysis.statistics import clean, flagged, of_simulated_machine
 from baler_energy.config.shown import phrase_of
 from baler_energy.figures.base import Tables, by_dataset
 from baler_energy.figures.chapters import chapter_title
@@ -163,13 +163,17 @@ def _evidence(runs: pd.DataFrame) -> str:
     counts = runs["energy_evidence"].value_counts()
     measured, modelled = (int(counts.get(kind, 0)) for kind in (Evidence.MEASURED, Evidence.MODELLED))
     missing = len(runs) - measured - modelled
+    counters, simulated = "hardware counters", int(of_simulated_machine(runs).sum())
+    if simulated:
+        of = f"{simulated} of {len(runs)} records"
+        counters = f"counters, in {of} those of a simulated machine, whose power is set by a program"
     if measured and modelled:
         said = (
-            f"MEASURED IN PART: {measured} of {len(runs)} records have energy from hardware counters, {modelled} have "
+            f"MEASURED IN PART: {measured} of {len(runs)} records have energy from {counters}, {modelled} have "
             "only modelled energy; the two are never added together."
         )
     elif measured:
-        said = f"MEASURED: the energy of all {measured} records with energy comes from hardware counters."
+        said = f"MEASURED: the energy of all {measured} records with energy comes from {counters}."
     elif modelled:
         said = (
             "MODELLED: no energy was read from a hardware counter. It is computed by models (constants, load, "

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from baler_energy.analysis.statistics import Estimate, clean, flag_words, flagged
+from baler_energy.analysis.statistics import Estimate, clean, flag_words, flagged, of_simulated_machine
 from baler_energy.config import parameters
 from baler_energy.config.shown import column_type, number_text, phrase_of, shown
 from baler_energy.errors import InputError
@@ -112,8 +112,8 @@ def at_point(table: pd.DataFrame, point: Mapping[str, Any]) -> pd.DataFrame:
 def _whole(table: pd.DataFrame) -> pd.DataFrame:
     """Convert whole numbers to integers: a column is float if other codecs have no value in it."""
     floats = [name for name in _INTEGERS if name in table and table[name].dtype.kind == "f"]
-    whole = {name: "int64" for name in floats if table[name].notna().all()}
-    return table.astype(whole) if whole else table  # astype copies every column
+    # Column by column: astype of the table makes a block of every column, and pandas warns of so many.
+    return table.assign(**{name: table[name].astype("int64") for name in floats if table[name].notna().all()})
 
 
 def sweep(table: pd.DataFrame, axes: str | tuple[str, ...], centre: Mapping[str, Any]) -> pd.DataFrame:
@@ -144,8 +144,12 @@ def _phrase(axis: str, value: Any) -> str:
 
 
 def notices(runs: pd.DataFrame) -> list[str]:
-    """Return what has to be said about generated data that are not physics."""
-    return [notice for source, notice in NOTICES.items() if (runs["source"] == source).any()]
+    """Return what every figure and table has to say: that data are not physics, or that energies are not real."""
+    said = [notice for source, notice in NOTICES.items() if (runs["source"] == source).any()]
+    simulated = of_simulated_machine(runs)
+    if simulated.any():
+        said.append(f"{'' if simulated.all() else 'some '}energies of a simulated machine")
+    return said
 
 
 def dataset_text(row: Mapping[str, Any]) -> str:

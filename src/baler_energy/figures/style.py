@@ -124,13 +124,16 @@ def grid(
 
 def subtitle(figure: Figure, *lines: str) -> None:
     """Write a description above the panels; long lines are wrapped."""
-    width = int(figure.get_figwidth() * 13)
-    _suptitle(figure, [part for line in lines for part in textwrap.wrap(line, width)])
+    _suptitle(figure, [part for line in lines for part in _wrapped(figure, line)])
 
 
 def title(figure: Figure, text: str) -> None:
-    """Put a title above the subtitle."""
-    _suptitle(figure, [text, *filter(None, [figure.get_suptitle()])])
+    """Put a title above the subtitle; a long one is wrapped, which the subtitle is already."""
+    _suptitle(figure, [*_wrapped(figure, text), *filter(None, [figure.get_suptitle()])])
+
+
+def _wrapped(figure: Figure, line: str) -> list[str]:
+    return textwrap.wrap(line, int(figure.get_figwidth() * 13))
 
 
 def _suptitle(figure: Figure, lines: Sequence[str]) -> None:

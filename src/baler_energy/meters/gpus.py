@@ -9,7 +9,7 @@ from baler_energy.meters.sharing import Sharing, sharing, virtualisation
 from baler_energy.meters.visible import find_visible, load_library
 from baler_energy.vocabulary import Evidence
 
-__all__ = ["Gpu", "describe_gpus", "open_gpus", "visible_indices"]
+__all__ = ["Gpu", "describe_gpus", "driver_version", "open_gpus", "visible_indices"]
 
 
 #: NVML: "On Ampere (except GA100) or newer GPUs, the API returns power averaged over 1 sec interval".
@@ -211,6 +211,14 @@ def describe(library: Any, gpu: Gpu) -> dict[str, Any]:
         "virtualisation": ask(lambda: virtualisation(library, gpu.handle)),
         "not_attributable": ask(lambda: [reason.value for reason in gpu.sharing()]),
     }
+
+
+def driver_version(library: Any) -> str:
+    """Return the version of the driver; empty if it does not report one. NVML has to be initialised."""
+    try:
+        return _text(library.nvmlSystemGetDriverVersion())
+    except Exception:  # the library's, or from what it returns
+        return ""
 
 
 def describe_gpus(library: Any = None) -> list[dict[str, Any]]:

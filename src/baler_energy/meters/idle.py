@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from baler_energy.errors import InputError
 from baler_energy.files import read_json, write_json
 from baler_energy.meters.base import Meter, channels_of
-from baler_energy.provenance import boot_id
+from baler_energy.provenance import boot_id, simulated
 from baler_energy.records import Idle, Reading
 from baler_energy.vocabulary import Quantity
 
@@ -49,6 +49,7 @@ def baseline_key(meters: Sequence[Meter], *, accelerator: bool) -> dict[str, obj
     return {
         "host": platform.node(),
         "boot": boot_id(),
+        "simulated": simulated(),
         "accelerator": accelerator,
         "visible_gpus": os.environ.get("CUDA_VISIBLE_DEVICES"),
         "channels": sorted(

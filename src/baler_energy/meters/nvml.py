@@ -7,7 +7,7 @@ from typing import Any
 
 from baler_energy.meters.base import Channel, Meter, Sample
 from baler_energy.meters.counters import RisingCounter, StillWatch, TwinWatch
-from baler_energy.meters.gpus import UPDATE_S, Gpu, open_gpus
+from baler_energy.meters.gpus import UPDATE_S, Gpu, driver_version, open_gpus
 from baler_energy.meters.integration import gap_bound_j, window_energy_j
 from baler_energy.meters.poller import Poller
 from baler_energy.meters.settings import SessionSettings
@@ -15,6 +15,7 @@ from baler_energy.meters.sharing import Sharing
 from baler_energy.meters.throttling import THROTTLED
 from baler_energy.meters.ticks import watch_ticks
 from baler_energy.meters.visible import load_library
+from baler_energy.provenance import SIMULATED
 from baler_energy.records import Reading
 from baler_energy.vocabulary import Evidence, Flag, MeterName, Quantity
 
@@ -72,6 +73,7 @@ class NvmlMeter(Meter):
         self._doubts: dict[str, str] = {}
         self._flags: set[Flag] = set()
         self._sharing: dict[str, dict[Sharing, None]] = {}
+        self._simulated = False
         self._series: list[Sample] = []
         self._polls = 0
         self._details: dict[str, str] = {}
@@ -109,6 +111,7 @@ class NvmlMeter(Meter):
         self._library = self._library or load_library()
         self._details = {channel.component: channel.detail for channel in self.channels()}
         self._gpus = open_gpus(self._library)
+        self._simulated = SIMULATED in driver_version(self._library)
         counting = [gpu for gpu in self._gpus if gpu.has_counter]
         if counting:
             found = watch_ticks(lambda: {gpu.component: gpu.count_j() for gpu in counting}, _WATCH_S)
@@ -189,8 +192,9 @@ class NvmlMeter(Meter):
         return readings
 
     def flags(self) -> set[Flag]:
-        """Report whether a GPU failed, was throttled or was shared."""
-        return self._flags | ({Flag.COUNTER_FAULT} if self._faults else set())
+        """Report whether a GPU failed, was throttled, was shared or is simulated."""
+        always = {Flag.SIMULATED} if self._simulated else set()
+        return self._flags | always | ({Flag.COUNTER_FAULT} if self._faults else set())
 
     def samples(self) -> list[Sample]:
         """Return power, load, temperature, memory, clocks and the reasons for low clocks over time."""

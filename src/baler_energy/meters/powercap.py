@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from baler_energy.meters.base import Channel
-from baler_energy.provenance import cpu_vendor, virtualised
+from baler_energy.provenance import POWERCAP, cpu_vendor, virtualised
 from baler_energy.vocabulary import Evidence
 
 __all__ = ["CPUS", "POWERCAP", "SUMS", "Domain", "find_channels", "find_domains", "pyrapl_reader"]
 
-POWERCAP = Path("/sys/class/powercap")
 CPUS = Path("/sys/devices/system/cpu")
 #: The sums, and patterns of their components.
 SUMS = {"cpu": re.compile(r"package-"), "dram": re.compile(r"dram-")}

@@ -21,6 +21,7 @@ from baler_energy.meters.plausible import believed
 from baler_energy.meters.segments import Segment, energies_so_far
 from baler_energy.meters.settings import SessionSettings
 from baler_energy.progress import announce
+from baler_energy.provenance import simulated
 from baler_energy.records import Contamination, Idle, IterationTimes, Reading, Window
 from baler_energy.vocabulary import Evidence, Flag, MeterName
 
@@ -211,11 +212,10 @@ class Session:
     def so_far(self) -> Segment:
         """Return what has been measured since the window opened, for a run that saves its state."""
         assert self._opening is not None, "there is no window"
-        energies, flags = list[Reading](), set[Flag]()
+        energies = list[Reading]()
         for meter in self._working():
             read = partial(energies_so_far, meter, self._channels[meter.name])
             energies += self._ask(meter, "could not be read during the window", read) or []
-            flags |= self._ask(meter, "could not report what was wrong in the window", meter.flags) or set()
         now, duration_s = CpuTimes.now(), time.monotonic() - self._opening.start_s
         return Segment(
             start=self._opening.start,
@@ -224,7 +224,7 @@ class Session:
             idle=self._opening.idle,
             contamination=self._contamination(self._opening.before, now),
             hostname=platform.node(),
-            flags=tuple(sorted(flags - {Flag.COUNTER_FAULT})),
+            flags=tuple(sorted(self._raised() - {Flag.COUNTER_FAULT})),
         )
 
     def _window(self, operation: Callable[[], T], idle: Idle | None, *, once: bool) -> Outcome[T]:
@@ -335,14 +335,19 @@ class Session:
         return idle
 
     def _flags(self, readings: Sequence[Reading], other: Contamination, duration_s: float) -> tuple[Flag, ...]:
-        flags: set[Flag] = set()
-        for meter in self._working():
-            flags |= self._ask(meter, "could not report what was wrong in the window", meter.flags) or set()
+        flags = self._raised()
         failed = [channel for name in self._faults | self._unopened for channel in self._channels.get(name, ())]
         if any(channel.energy for channel in failed) or any(reading.failed for reading in readings):
             flags.add(Flag.COUNTER_FAULT)
         flags |= derived_flags(readings, other, long_enough=duration_s >= self.settings.min_window_s)
         return tuple(sorted(flags))
+
+    def _raised(self) -> set[Flag]:
+        """Return the flags that the meters raise, and whether the counters that all of them read are simulated."""
+        flags = {Flag.SIMULATED} if simulated() else set[Flag]()
+        for meter in self._working():
+            flags |= self._ask(meter, "could not report what was wrong in the window", meter.flags) or set()
+        return flags
 
     def _samples(self, start_s: float, iterations: Iterations, readings: Sequence[Reading]) -> "pd.DataFrame":
         import pandas as pd  # takes half a second, which only a measured run needs

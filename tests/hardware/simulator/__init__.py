@@ -9,4 +9,7 @@
 To run any command on a machine with two sockets and a GPU::
 
     PYTHONPATH=tests/hardware python -m simulator.run --sockets 2 --gpus 1 -- baler-energy doctor
+
+With ``--busy-w`` the power follows the load, as in a study: ``tests/workflow/test_simulated.py``. Our meters recognise
+the machine by a file next to the counters and by the version of the driver, so that every record says "simulated".
 """

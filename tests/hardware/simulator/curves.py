@@ -12,7 +12,8 @@ class Curve:
 
     kind
         ``constant`` (low); ``step`` (low, then high from `at`); ``ramp`` (from low to high over `length_s`, starting
-        at `at`); ``square`` (high and low, each for half of `length_s`).
+        at `at`); ``square`` (high and low, each for half of `length_s`); ``load`` (between low and high, see `load_w`;
+        only of RAPL counters, and its energy is only in the journal).
     """
 
     kind: str
@@ -27,7 +28,9 @@ class Curve:
         return self.low_w if self.kind == "constant" else max(self.low_w, self.high_w)
 
     def energy_j(self, begin_s: float, end_s: float) -> float:
-        """Exact energy (J) between two times since the curves' start."""
+        """Exact energy (J) between two times since the curves' start; not of a ``load``."""
+        if self.kind == "load":
+            raise ValueError("its power depends on the load")
         return self._since_start_j(end_s) - self._since_start_j(begin_s)
 
     def power_w(self, time_s: float) -> float:
@@ -39,6 +42,10 @@ class Curve:
         if self.kind == "square" and time_s >= 0:
             return self.high_w if time_s % self.length_s < self.length_s / 2 else self.low_w
         return self.low_w
+
+    def load_w(self, load: float) -> float:
+        """Power (W) of the kind ``load`` at a load, 0 to 1: the first core costs more than the last, as in servers."""
+        return self.low_w + (self.high_w - self.low_w) * (2 * load - load**1.4)
 
     def _since_start_j(self, time_s: float) -> float:
         rise_w, past_s = self.high_w - self.low_w, max(0.0, time_s - self.at_s)

@@ -104,7 +104,7 @@ int nvmlShutdown(void) {
 const char *nvmlErrorString(int code) {
     return code == LOST ? "GPU is lost" : code == NOT_SUPPORTED ? "Not Supported" : "simulated error";
 }
-int nvmlSystemGetDriverVersion(char *text, unsigned length) { snprintf(text, length, "999.1"); return OK; }
+int nvmlSystemGetDriverVersion(char *text, unsigned length) { snprintf(text, length, "999.1 (simulated)"); return OK; }
 int nvmlSystemGetNVMLVersion(char *text, unsigned length) { snprintf(text, length, "13.999.1"); return OK; }
 int nvmlSystemGetCudaDriverVersion(int *version) { *version = 13000; return OK; }
 int nvmlSystemGetCudaDriverVersion_v2(int *version) { *version = 13000; return OK; }

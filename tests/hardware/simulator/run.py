@@ -177,6 +177,7 @@ def main() -> int:
     parser.add_argument("--sockets", type=int, default=1)
     parser.add_argument("--gpus", type=int, default=0)
     parser.add_argument("--power-w", type=float, default=60.0, help="of each package, constant; a GPU takes twice that")
+    parser.add_argument("--busy-w", type=float, help="of each package, which then follows the load of the CPUs")
     parser.add_argument("--max-uj", type=int, default=262_143_328_850, help="where the counters wrap")
     parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("command", nargs=argparse.REMAINDER)
@@ -184,8 +185,10 @@ def main() -> int:
     command = args.command[1:] if args.command[:1] == ["--"] else args.command
     if args.inside:
         return _inside(args.inside, command)
+    gpus = [Gpu(Curve("constant", 2 * args.power_w))] * args.gpus
     curve = Curve("constant", args.power_w)
-    gpus = [Gpu(replace(curve, low_w=2 * args.power_w))] * args.gpus
+    if args.busy_w is not None:
+        curve = Curve("load", args.power_w, args.busy_w)
     machine = server([curve] * args.sockets, gpus=gpus, max_uj=args.max_uj)
     with tempfile.TemporaryDirectory() as folder:
         begin_s = time.monotonic()
@@ -195,10 +198,14 @@ def main() -> int:
     where = "mounted over /sys/class" if namespaces_work() else "not mounted: namespaces are not allowed here"
     print(f"The machine ran for {ran_s:.2f} of {length_s:.2f} s ({where}); its powers were", file=sys.stderr)
     for counter in machine.counters:
-        print(f"  {counter.folder:<28}{counter.name:<12}{counter.curve.low_w:8.2f} W", file=sys.stderr)
+        print(f"  {counter.folder:<28}{counter.name:<12}{_powers(counter.curve)} W", file=sys.stderr)
     for index, gpu in enumerate(machine.gpus):
-        print(f"  gpu-{index:<36}{gpu.curve.low_w:8.2f} W", file=sys.stderr)
+        print(f"  gpu-{index:<36}{_powers(gpu.curve)} W", file=sys.stderr)
     return done.returncode
+
+
+def _powers(curve: Curve) -> str:
+    return f"{curve.low_w:8.2f}" + (f" to {curve.high_w:.2f}" if curve.kind == "load" else "")
 
 
 if __name__ == "__main__":

@@ -42,8 +42,9 @@ TABLE = TableSpec(
     "How well a single number predicts the measured energy or, where energy is modelled, the time: median relative "
     "deviation of the unflagged runs of an operation from a proportional law and from a power law, each run predicted "
     "by a fit without its point (ten-fold cross-validation over the points), and Spearman's rank correlation. "
-    "Utilisation is the CPU load; on one machine the TDP is a constant. Formulas are those of the table of other tools "
-    "and are only computed for trainings.",
+    "Utilisation is the CPU load; on one machine the TDP is a constant. CPU hours are the CPU time in "
+    "another unit. A metric that is computed from what it would predict is not scored. Formulas are those of the table "
+    "of other tools and are only computed for trainings.",
     make=cost_metrics,
     rows=each(_row),
     notes=_notes,

@@ -38,8 +38,8 @@ TABLE = TableSpec(
     "flagged",
     "Flagged runs",
     "Runs that are excluded from all means of energy, time and power by a flag: something is wrong with them. What is "
-    "special about a run without being wrong (modelled_only, resumed) excludes nothing. Figures draw flagged runs as "
-    "open marks.",
+    "special about a run without being wrong (a resumed one, for instance) excludes nothing. Figures draw flagged runs "
+    "as open marks.",
     make=flagged_runs,
     rows=each(_row),
     notes=_notes,
