@@ -126,6 +126,10 @@ class Flag(_Word):
         "not attributable: another process used the GPU, or the run had only a part of it (MIG, vGPU)",
     )
     RESUMED = "resumed", "the run continued from a saved state"
+    RUNTIME_FAULT = (
+        "runtime_fault",
+        "what computes the network failed, or deviates from PyTorch beyond the tolerance (runtime_reason)",
+    )
 
 
 #: Flags that say what is special about a record without being wrong with it.

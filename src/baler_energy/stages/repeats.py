@@ -14,7 +14,7 @@ from baler_energy.files import output_file, write_json
 from baler_energy.progress import announce
 from baler_energy.rounds import points_so_far, round_file
 from baler_energy.stages.run_files import Grid
-from baler_energy.vocabulary import Operation
+from baler_energy.vocabulary import Flag, Operation
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "repeats", "run"]
 
@@ -85,7 +85,8 @@ def _relative_width(grid: Grid, runs: list[Point], operation: str) -> float | No
         energy = energy_j(record)
         value = record.window.duration_s / record.iterations if energy is None else energy
         wrong, _ = flags_of(record)
-        rows.append({"value": value, "in_mean": wrong is None, "run_flags": wrong})
+        # More repeats do not mend a runtime.
+        rows.append({"value": value, "in_mean": wrong in (None, Flag.RUNTIME_FAULT), "run_flags": wrong})
     found = estimate(pd.DataFrame(rows), "value")
     width = found.half_width / found.mean
     return width if math.isfinite(width) else None

@@ -19,6 +19,7 @@ from baler_energy.figures.runtime_rows import (
     NAMES,
     OUTSIDE_WINDOW,
     absent,
+    fault_of,
     is_deprecated,
     runtimes_at_centre,
 )
@@ -61,8 +62,8 @@ def draw_runtimes(tables: Tables) -> Figure:
         Only one runtime ran at the study's centre, and none is missing.
     """
     every, centre = runtimes_at_centre(tables)
-    reasons = {(name, precision): reason for name, precision, reason in absent(tables, every)}
     rows, device = first_device(every)
+    reasons = _reasons(tables, every, rows)
     ran = dict.fromkeys(zip(rows["runtime"], rows["precision"], strict=True))
     precisions = list(dict.fromkeys(rows["precision"]))
     places = [(n, p) for p in precisions for n in NAMES if (n, p) in ran or (n, p) in reasons]
@@ -70,8 +71,10 @@ def draw_runtimes(tables: Tables) -> Figure:
     shown = [panel for panel in _PANELS if measured or panel[2] != "J"]
     widths = [2.0, *[1.0] * (len(shown) - 1)]
     figure, (panels,) = grid(1, len(shown), 1.9 + 0.3 * len(places), sharey=True, width_ratios=widths)
+    counted = rows[[place not in reasons for place in zip(rows["runtime"], rows["precision"], strict=True)]]
     for panel, (value, words, unit) in zip(panels, shown, strict=True):
-        _panel(panel, rows, places, value, words, unit)
+        # A runtime with a fault only has its deviation, and the reason.
+        _panel(panel, rows if value == "runtime_deviation" else counted, places, value, words, unit)
     for place, key in enumerate(places):
         if key in reasons:
             text = plain(reasons[key].partition(":")[0])
@@ -94,6 +97,15 @@ def draw_runtimes(tables: Tables) -> Figure:
         *excluded_text(rows),
     )
     return figure
+
+
+def _reasons(tables: Tables, every: pd.DataFrame, rows: pd.DataFrame) -> dict[tuple[Any, Any], str]:
+    """Return why a runtime was not run or does not count, by its name and the precision."""
+    reasons = {(name, precision): reason for name, precision, reason in absent(tables, every)}
+    for (name, precision), mine in rows.groupby(["runtime", "precision"], sort=False, observed=True):
+        if reason := fault_of(mine):
+            reasons[name, precision] = reason
+    return reasons
 
 
 def _elsewhere(others: pd.DataFrame) -> list[str]:
@@ -154,7 +166,7 @@ FIGURES = (
         "reads or writes the file's content, in fast also that of the table. Energy is drawn where it is measured; a "
         "modelled one follows the time. Peak memory includes all libraries, and for decompression what compression "
         f"loaded in the same process. {STARTUP_AND_DEVIATION} Results equal to eager's are drawn at 1e-17. A row "
-        "without marks gives the reason why it did not run. "
+        "with a text gives the reason why the runtime did not run, or why its runs do not count. "
         f"{TYPICAL_TIMES}",
         draw_runtimes,
     ),
