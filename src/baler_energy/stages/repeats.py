@@ -27,7 +27,8 @@ example:
 A study with `repeats: {least: 3, most: 10, target: 0.05}` runs it after its first repeats, and again after each round:
 points get one more repeat as long as the 95 % t interval of the mean energy of training, compression or decompression
 (of the duration, where there is no energy) is wider than +-5 % of that mean. Flagged runs (except modelled_only
-and resumed) count in no mean, so one more replaces each of them; no run is dropped because of its value.
+and resumed) count in no mean, so one more replaces each of them (except runtime_fault, which stays as it is); no run is
+dropped because of its value.
 """
 
 
