@@ -214,6 +214,7 @@ def test_the_original_study_has_its_grid(repository: Path):
         ({"peers": {"points": [{"epochs": 7}]}}, "peers.points[0]: no point of the grid"),
         ({"wattmeter": {"file": "x.csv"}}, "wattmeter.file: unknown key"),
         ({"break_even": {"reads": {"value": 5, "low": 6}}}, "'value' (5) must be between 'low' (6) and 'high' (5)"),
+        ({"break_even": {"pue": {"value": 1.2, "low": 0.9}}}, "so a PUE is at least 1"),
         ({"break_even": {"years": 0}}, "break_even.years: is 0; should be greater than 0"),
         ({"break_even": {"disk_price": {"value": 5}}}, "break_even.disk_price: unknown key"),
     ],
