@@ -118,10 +118,12 @@ def _elsewhere(others: pd.DataFrame) -> list[str]:
 def _panel(panel: Axes, rows: pd.DataFrame, places: list[tuple[str, str]], value: str, words: str, unit: str) -> None:
     """Draw one quantity of each runtime in both operations."""
     factor, prefixed = scaled_unit(rows[value], unit) if unit else (1.0, "")
-    present = rows[rows[value].notna()].assign(shown=rows[value] * factor)
+    present = rows[rows[value].notna()]
     if present.empty:
         note_empty(panel)
         return
+    # After the return: pandas fills up an empty table from an assigned column.
+    present = present.assign(shown=present[value] * factor)
     if value == "runtime_deviation":
         present["shown"] = present["shown"].clip(lower=_LEAST_DEVIATION)
     for number, (operation, (colour, marker)) in enumerate(_LOOKS.items()):
