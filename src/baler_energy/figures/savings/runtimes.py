@@ -101,7 +101,7 @@ def draw_runtimes(tables: Tables) -> Figure:
 
 def _reasons(tables: Tables, every: pd.DataFrame, rows: pd.DataFrame) -> dict[tuple[Any, Any], str]:
     """Return why a runtime was not run or does not count, by its name and the precision."""
-    reasons = {(name, precision): reason for name, precision, reason in absent(tables, every)}
+    reasons: dict[tuple[Any, Any], str] = {(name, precision): why for name, precision, why in absent(tables, every)}
     for (name, precision), mine in rows.groupby(["runtime", "precision"], sort=False, observed=True):
         if reason := fault_of(mine):
             reasons[name, precision] = reason

@@ -90,9 +90,9 @@ def _row(row: Row) -> dict[str, str]:
     note = " (deprecated)" if is_deprecated(row["runtime"]) else ""
     device: str = "-" if pd.isna(row["device"]) else device_name(row["device"])
     head = {"runtime": f"{row['runtime']}{note}", "run on": device, "precision": f"{row['precision']}"}
-    deviation = "" if pd.isna(row["runtime_deviation"]) else f"{row['runtime_deviation']:.1e}"
+    deviation: str = "" if pd.isna(row["runtime_deviation"]) else f"{row['runtime_deviation']:.1e}"
     if isinstance(row["reason"], str):
-        operation = "not run" if pd.isna(row["operation"]) else f"{row['operation']}"
+        operation: str = "not run" if pd.isna(row["operation"]) else f"{row['operation']}"
         return {**head, "operation": operation, "rows/s": row["reason"], "deviation from eager": deviation}
     ratio, low, high = (row[f"rows_per_s_ratio{end}"] for end in ("", "_low", "_high"))
     interval = "" if pd.isna(low) else f" ({low:.2f} to {high:.2f})"
