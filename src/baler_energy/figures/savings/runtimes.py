@@ -1,12 +1,13 @@
 """The runtimes side by side: speed, energy, memory, start-up and deviation from PyTorch."""
 
+import math
 from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from baler_energy.analysis.comparison import ratio_of_means
 from baler_energy.analysis.statistics import clean, estimate, flagged
@@ -118,6 +119,7 @@ def _elsewhere(others: pd.DataFrame) -> list[str]:
 def _panel(panel: Axes, rows: pd.DataFrame, places: list[tuple[str, str]], value: str, words: str, unit: str) -> None:
     """Draw one quantity of each runtime in both operations."""
     factor, prefixed = scaled_unit(rows[value], unit) if unit else (1.0, "")
+    panel.set_xlabel(f"{words} ({prefixed})" if prefixed else words)
     present = rows[rows[value].notna()]
     if present.empty:
         note_empty(panel)
@@ -141,10 +143,12 @@ def _panel(panel: Axes, rows: pd.DataFrame, places: list[tuple[str, str]], value
     low, high = present["shown"].min() / 1.5, present["shown"].max() * 1.5
     panel.set(xscale="log", xlim=(low, low * (high / low) ** (1.6 if value == "rows_per_s" else 1)))
     if value == "runtime_deviation":
+        # Whole decades, since there are no other labels.
+        panel.set_xlim(10 ** math.floor(math.log10(low)), 10 ** math.ceil(math.log10(high)))
         panel.xaxis.set_major_locator(LogLocator(numticks=4))
+        panel.xaxis.set_minor_formatter(NullFormatter())
     else:
         log_ticks(panel.xaxis, *panel.get_xlim(), narrow=value != "rows_per_s")
-    panel.set_xlabel(f"{words} ({prefixed})" if prefixed else words)
 
 
 def _factors(panel: Axes, rows: pd.DataFrame, name: str, place: int) -> None:
