@@ -127,6 +127,10 @@ class Flag(_Word):
     )
     RESUMED = "resumed", "the run continued from a saved state"
     SIMULATED = "simulated", "its meters read a simulated machine, whose power is set by a program"
+    RUNTIME_FAULT = (
+        "runtime_fault",
+        "what computes the network failed, or deviates from PyTorch beyond the tolerance (runtime_reason)",
+    )
 
 
 #: Flags that say what is special about a record without being wrong with it.

@@ -40,9 +40,12 @@ ROUND = {
     "transfer_kwh_per_gb": 0.001,
     "reads": 2.0,
     "electricity_price_per_kwh": 0.5,
+    "pue": 1.5,
 }
+#: The same without electricity for storage, and without PUE.
+FREE = ROUND | {"disk_power_w_per_tb": 0.0, "tape_power_w_per_tb": 0.0, "transfers": 0.0, "pue": 1.0}
 HALF = Codec("half", 2.0, compress_j_per_gb=36.0, decompress_j_per_gb=18.0, train_j=3.6e6, model_bytes=0.0)
-TEN_TB = Scenario("ten TB", 10.0, 4.0, 5.0, pue=1.5, intensity_g_per_kwh=100.0)
+TEN_TB = Scenario("ten TB", 10.0, 4.0, 5.0, intensity_g_per_kwh=100.0)
 
 positive = st.floats(0.01, 100)
 ratios = st.floats(1.0, 50.0)
@@ -64,7 +67,7 @@ def test_costs_by_hand():
 
 
 def test_the_network_has_no_pue_and_without_intensity_there_is_no_co2e():
-    here = costs(HALF, replace(TEN_TB, pue=1.0, intensity_g_per_kwh=None), ROUND)
+    here = costs(HALF, replace(TEN_TB, intensity_g_per_kwh=None), ROUND | {"pue": 1.0})
     assert CO2E not in here
     assert here[ENERGY]["move"] == costs(HALF, TEN_TB, ROUND)[ENERGY]["move"]
     assert costs(HALF, TEN_TB, ROUND)[ENERGY]["keep"] == pytest.approx(1.5 * here[ENERGY]["keep"])
@@ -80,33 +83,30 @@ def test_there_is_at_least_one_model_and_it_is_kept():
 
 def test_break_even_years_by_hand():
     # Without PUE and electricity for storage: 5 TB less a year save 100 EUR; 2 kWh of training and so on cost 1.1 EUR.
-    free = ROUND | {"disk_power_w_per_tb": 0.0, "tape_power_w_per_tb": 0.0, "transfers": 0.0}
-    years = pays_from_years(MONEY, HALF, AS_RECORDED, replace(TEN_TB, pue=1.0), free)
+    years = pays_from_years(MONEY, HALF, AS_RECORDED, TEN_TB, FREE)
     assert years == pytest.approx((1.0 + 0.05 + 0.05) / 100)
     # A year of 5 W is 43.83 kWh; 2.2 kWh are spent.
-    energy = pays_from_years(ENERGY, HALF, AS_RECORDED, replace(TEN_TB, pue=1.0), ROUND | {"transfers": 0.0})
+    energy = pays_from_years(ENERGY, HALF, AS_RECORDED, TEN_TB, ROUND | {"transfers": 0.0, "pue": 1.0})
     assert energy == pytest.approx(2.2 / (5e-3 * 8766))
 
 
 def test_break_even_volume_by_hand():
-    free = ROUND | {"disk_power_w_per_tb": 0.0, "tape_power_w_per_tb": 0.0, "transfers": 0.0}
     # A model costs 0.5 EUR; 1 TB without models saves 4 years x 10 EUR - 0.01 EUR.
-    volume = pays_from_volume_per_model_tb(MONEY, HALF, AS_RECORDED, replace(TEN_TB, pue=1.0), free)
+    volume = pays_from_volume_per_model_tb(MONEY, HALF, AS_RECORDED, TEN_TB, FREE)
     assert volume == pytest.approx(0.5 / (40 - 0.01))
-    little = replace(TEN_TB, pue=1.0, volume_tb=0.01)
-    assert pays_from_volume_per_model_tb(MONEY, HALF, AS_RECORDED, little, free) == np.inf
+    little = replace(TEN_TB, volume_tb=0.01)
+    assert pays_from_volume_per_model_tb(MONEY, HALF, AS_RECORDED, little, FREE) == np.inf
 
 
 def test_the_other_codec_trains_as_many_models():
-    free = ROUND | {"disk_power_w_per_tb": 0.0, "tape_power_w_per_tb": 0.0, "transfers": 0.0}
     # Ratio 2 against 1.25 saves 0.3 TB x 4 years x 20 EUR per TB, in which both compress and read alike.
-    other, here = replace(HALF, ratio=1.25, train_j=0.9e6), replace(TEN_TB, pue=1.0)
-    volume = pays_from_volume_per_model_tb(MONEY, HALF, other, here, free)
+    other = replace(HALF, ratio=1.25, train_j=0.9e6)
+    volume = pays_from_volume_per_model_tb(MONEY, HALF, other, TEN_TB, FREE)
     assert volume == pytest.approx(0.75 * 0.5 / 24), "one model costs 1 kWh, the other's 0.25 kWh"
-    exact = replace(here, volume_per_model_tb=float(volume))
-    assert net_saving(MONEY, HALF, other, exact, free) == pytest.approx(0, abs=1e-9)
+    exact = replace(TEN_TB, volume_per_model_tb=float(volume))
+    assert net_saving(MONEY, HALF, other, exact, FREE) == pytest.approx(0, abs=1e-9)
     dear = replace(other, train_j=1e9)
-    assert pays_from_volume_per_model_tb(MONEY, HALF, dear, here, free) == 0, "at any volume"
+    assert pays_from_volume_per_model_tb(MONEY, HALF, dear, TEN_TB, FREE) == 0, "at any volume"
 
 
 def test_never_is_infinite_and_at_once_is_0():
@@ -123,10 +123,9 @@ def test_never_is_infinite_and_at_once_is_0():
 
 
 def test_the_ratio_to_pay_by_hand():
-    free = ROUND | {"disk_power_w_per_tb": 0.0, "tape_power_w_per_tb": 0.0, "transfers": 0.0}
     # A TB costs 80 EUR in 4 years. Training two models, compressing and reading cost 1.1 EUR; the models need 1 TB.
     heavy = replace(HALF, model_bytes=0.5e12)
-    needed = ratio_to_pay(MONEY, heavy, AS_RECORDED, replace(TEN_TB, pue=1.0), free)
+    needed = ratio_to_pay(MONEY, heavy, AS_RECORDED, TEN_TB, FREE)
     assert needed == pytest.approx(10 / ((800 - 1.1) / 80 - 1))
 
 
@@ -215,6 +214,14 @@ def test_draws_are_seeded_within_their_ranges_and_each_constant_has_its_own():
 def test_the_draws_have_the_mean_of_their_triangle():
     found = draw({"x": (0.0, 2.0, 10.0)}, 200_000)["x"]
     assert found.mean() == pytest.approx(4.0, rel=0.01)
+
+
+def test_the_range_of_the_pue_is_in_the_band():
+    ranges = {name: (value, value, value) for name, value in likeliest(RANGES).items()} | {"pue": RANGES["pue"]}
+    compared = (ENERGY, HALF, AS_RECORDED, TEN_TB)
+    least = net_saving(*compared, likeliest(RANGES) | {"pue": 1.0, "transfers": 0.0})
+    found = band(net_saving(*compared, draw(ranges) | {"transfers": 0.0})[:, 0] / least)
+    assert RANGES["pue"][0] < found.low < found.median < found.high < RANGES["pue"][2]
 
 
 def test_the_band_holds_90_percent_of_the_draws():

@@ -134,6 +134,14 @@ def test_there_are_no_sizes_if_nothing_was_compressed():
     assert (row["ratio_packing"], row["ratio_autoencoder_native_bytes"]) == (0.5, None)
 
 
+def test_a_run_whose_runtime_failed_is_in_no_mean_and_has_the_reason():
+    known = {"runtime_deviation": 1e-3, "runtime_reason": "differs", "startup_s": 0.5, "coder_startup_s": 0.1}
+    wrong = record(*MEASURED).model_copy(update={"results": known, "flags": (Flag.RUNTIME_FAULT,)})
+    row = tidy.run_row(wrong, {}, ELECTRICITY, at_centre=True)
+    assert known.items() <= row.items()
+    assert (row["in_mean"], row["run_flags"], row["run_notes"]) == (False, "runtime_fault", None)
+
+
 def test_without_counters_the_energy_is_modelled_and_has_no_dynamic_part():
     modelled = (reading("rapl", "cpu", "energy", None), *MEASURED[2:4])
     row = tidy.run_row(record(*modelled, idle=IDLE), {}, ELECTRICITY, at_centre=True)

@@ -114,4 +114,7 @@ def test_a_registered_coder_compresses_and_is_measured(registered, tmp_path, wor
     record = Measurement.read(tmp_path / "run/compress/measurement.json")
     assert record.parameters["packing"] == words
     packed = words != "whole"
+    for operation in ("compress", "decompress"):
+        results = Measurement.read(tmp_path / "run" / operation / "measurement.json").results
+        assert (results["coder_startup_s"] or 0) > 0 if packed else results["coder_startup_s"] is None
     assert (record.results["stored_latent_bytes"] < record.results["latent_bytes"]) is packed

@@ -319,6 +319,21 @@ def test_a_coder_of_python_needs_no_package_but_python_may_lack_it(monkeypatch):
     assert "Python was built without lzma" in Packing.parse("lzma-1").missing()
 
 
+@pytest.mark.parametrize(
+    "text", [*CODERS, "quantise-0.01+pcodec", "float32-12+zstd", "sz2-0.01", "sz3-0.01", "zfp-0.1"]
+)
+def test_a_coder_takes_some_time_to_start(text):
+    packing = Packing.parse(text)
+    if reason := packing.missing():
+        pytest.skip(reason)
+    assert packing.startup_s() > 0
+
+
+@pytest.mark.parametrize("text", ["none", "float32-12", "bound-0.01"])
+def test_without_a_coder_there_is_no_start_up(text):
+    assert Packing.parse(text).startup_s() is None
+
+
 def test_which_packings_are_lossless_and_which_keep_a_bound():
     assert Packing.parse("none").lossless and Packing.parse("pcodec").lossless
     assert not Packing.parse("float32+zstd").lossless and not Packing.parse("zstd+bound-0.1").lossless

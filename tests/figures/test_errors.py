@@ -14,7 +14,7 @@ from baler_energy.figures.base import FigureSpec, NoData, TableSpec
 from baler_energy.figures.captions import ERROR_ROWS
 from baler_energy.figures.readable import readable
 from baler_energy.figures.style import grid
-from baler_energy.figures.trivial import LINE, NAME, mark_trivial, trivial_words
+from baler_energy.figures.trivial import LINE, NAME, mark_trivial, trivial_error, trivial_words
 from baler_energy.variants import CHAPTERS
 
 Tables = dict[str, pd.DataFrame]
@@ -97,6 +97,19 @@ def test_it_is_marked_at_its_relative_error(rich: Tables) -> None:
     names = ["trivial_mean_relative_error_median", "trivial_max_over_range"]
     unknown = rich["runs"].assign(**dict.fromkeys(names, float("nan")))
     assert "8 % (jets) and an NRMSE of 1" in trivial_words(unknown)[0]
+
+
+def test_it_is_that_of_the_centre_where_ranges_differ(rich: Tables) -> None:
+    """Ranges grow with the rows, so that its error falls: all pages state that of the centre."""
+    runs = rich["runs"].copy()
+    other = runs["rows"] != runs.loc[runs["at_reference"], "rows"].iloc[0]
+    assert other.any()
+    runs.loc[other, "trivial_mean_rms_over_range"] = 0.05
+    assert trivial_error(runs, "mean_rms_over_range") == pytest.approx(0.08)
+    assert "range of 8 % (jets" in trivial_words(runs)[0]
+    assert trivial_error(runs[other], "mean_rms_over_range") == pytest.approx(0.05), "without the centre, that of all"
+    bare = runs.drop(columns="at_reference")
+    assert 0.05 < trivial_error(bare, "mean_rms_over_range") < 0.08
 
 
 def test_losses_have_the_trivial_codec(rich: Tables) -> None:

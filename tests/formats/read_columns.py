@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from baler_energy.errors import InputError
+from baler_energy.errors import InputError, UnavailableError
 from baler_energy.formats import Request, open_source
 
 
@@ -46,6 +46,13 @@ def column(columns: Columns, name: str) -> np.ndarray:
 
 def fails(path: Path | str, **request: object) -> str:
     with pytest.raises(InputError) as caught:
+        read(path, **request)
+    assert str(path) in str(caught.value)
+    return str(caught.value)
+
+
+def refused(path: Path, **request: object) -> str:
+    with pytest.raises(UnavailableError) as caught:
         read(path, **request)
     assert str(path) in str(caught.value)
     return str(caught.value)

@@ -26,6 +26,7 @@ def test_the_record_has_every_size(pipeline):
         "native_bytes": 300 * 24 * 4,
         "source_bytes": None,
         "checkpoint_bytes": pipeline.checkpoint.stat().st_size,
+        "coder_startup_s": None,
         "torch_gpu_memory_peak_b": None,
     }
     assert {"rows": 300, "latent_columns": 12, "epochs": 2, "source": "toy"}.items() <= record.parameters.items()

@@ -86,6 +86,12 @@ def test_flagged_runs_are_replaced_and_not_counted(stage, results):
     assert decide(stage, results) == [f"{NOISY}/repeat~3"], "one clean run has no interval"
 
 
+def test_a_runtime_with_a_fault_is_not_repeated(stage, results):
+    write(results, QUIET, [100.0] * 3)
+    write(results, NOISY, [100.0] * 3, flags=("runtime_fault",))
+    assert decide(stage, results) == []
+
+
 def test_without_energy_the_duration_counts(stage, results):
     write(results, QUIET, [None] * 3)
     write(results, NOISY, [None] * 3)

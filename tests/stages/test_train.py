@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
+from baler_energy.codecs.baler import pca_start
 from baler_energy.codecs.baler.checkpoint import Checkpoint
 from baler_energy.codecs.baler.state import Epoch
 from baler_energy.config.recommended import RECOMMENDED, RECOMMENDED_EPOCHS
@@ -132,6 +133,17 @@ def test_a_start_is_recorded_and_what_does_not_fit_is_reported_once(stage, pipel
     stage("train", "--data", pipeline.table, "--out", tmp_path, *words)
     assert capfd.readouterr().err.count("start pca: 5 of 12 latent columns") == 1
     assert Measurement.read(tmp_path / "measurement.json").parameters["start"] == "pca"
+
+
+@pytest.mark.parametrize("engine", ["reference", "fast"])
+def test_a_start_is_part_of_every_iteration_in_the_window(
+    stage, pipeline, tmp_path, monkeypatch, three_iterations, engine
+):
+    rows, start = list[int](), pca_start.start
+    monkeypatch.setattr(pca_start, "start", lambda model, scaled: [rows.append(len(scaled)), start(model, scaled)])
+    words = ("--start", "pca", "--engine", engine, "--epochs", 1, "--batch-size", 16, "--min-window-s", 1)
+    stage("train", "--data", pipeline.table, "--out", tmp_path, *words)
+    assert rows.count(300) == Measurement.read(tmp_path / "measurement.json").iterations == 3
 
 
 def test_a_network_with_a_skip_passes_through_every_stage(stage, pipeline, tmp_path):

@@ -96,8 +96,6 @@ class Scenario:
         How long the data are kept.
     volume_per_model_tb
         Volume that one model compresses (TB); there is at least one model.
-    pue
-        Power usage effectiveness of the site, for everything except the network.
     intensity_g_per_kwh
         Carbon intensity of all electricity (g/kWh); None: unknown, and CO2e is not computed.
     """
@@ -106,7 +104,6 @@ class Scenario:
     volume_tb: Value
     years: Value
     volume_per_model_tb: Value
-    pue: float = 1.0
     intensity_g_per_kwh: float | None = None
 
     @property
@@ -201,15 +198,15 @@ def costs(codec: Codec, scenario: Scenario, constants: Constants) -> dict[Quanti
 
 
 def _energy_j(codec: Codec, scenario: Scenario, constants: Constants) -> dict[str, Value]:
-    volume_gb, stored_tb = scenario.volume_tb * _GB_PER_TB, _stored_tb(codec, scenario)
+    volume_gb, stored_tb, pue = scenario.volume_tb * _GB_PER_TB, _stored_tb(codec, scenario), constants["pue"]
     power_w = stored_tb * _copies(constants, "power_w_per_tb")
     moved_gb = constants["transfers"] * stored_tb * _GB_PER_TB
     return {
-        "train": scenario.pue * scenario.models * codec.train_j,
-        "compress": scenario.pue * volume_gb * codec.compress_j_per_gb,
-        "keep": scenario.pue * power_w * scenario.years * YEAR_S,
+        "train": pue * scenario.models * codec.train_j,
+        "compress": pue * volume_gb * codec.compress_j_per_gb,
+        "keep": pue * power_w * scenario.years * YEAR_S,
         "move": moved_gb * constants["transfer_kwh_per_gb"] * JOULES_PER_KWH,
-        "read": scenario.pue * constants["reads"] * volume_gb * codec.decompress_j_per_gb,
+        "read": pue * constants["reads"] * volume_gb * codec.decompress_j_per_gb,
     }
 
 

@@ -177,7 +177,9 @@ ratio_autoencoder_float64_bytes | number | 1 | table as float64 over latent_byte
 ratio_autoencoder_native_bytes | number | 1 | table in its recorded number formats over latent_bytes
 ratio_packing | number | 1 | latent_bytes over stored latents and corrections; times the above: ratio without header
 startup_s | number | s | before the window: starting and importing upstream, or preparing another runtime; else null
+coder_startup_s | number | s | before the window: loading the coder of the packing, a first small array; null without
 runtime_deviation | number | 1 | largest difference of results from eager's over their range; null if eager
+runtime_reason | string | | why the run does not count: its runtime failed or deviates beyond the tolerance; else null
 hostname | string | | machine
 cpu_model | string | | CPU
 gpu_model | string | | GPUs; empty if there is none

@@ -140,7 +140,7 @@ def run_row(
         **{key: results.get(key) for key in ("epochs_run", "stopped_at_gain_epoch", "stopped_at_gain_by")},
         **{key: errors.get(key) for key in ERROR_KEYS},
         **_stored(results),
-        **{key: results.get(key) for key in ("startup_s", "runtime_deviation")},
+        **{key: results.get(key) for key in ("startup_s", "coder_startup_s", "runtime_deviation", "runtime_reason")},
         **_machine(facts),
     }
 

@@ -1,5 +1,6 @@
 """How a compressed file stores its numbers: the words of the axis ``packing``, at most one of each kind."""
 
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -84,6 +85,16 @@ class Packing:
     def missing(self) -> str | None:
         """Report which package is missing and how to install it; None if nothing is missing."""
         return next((reason for word in self.words if (reason := word.missing())), None)
+
+    def startup_s(self) -> float | None:
+        """Load the coder, pack and unpack a few numbers, and return how long that took (s); None without a coder."""
+        if self.coder is None:
+            return None
+        began_s = time.monotonic()
+        few = np.linspace(0.0, 1.0, 1024)
+        packed = self.reduced((few,), [1.0]).packed
+        self.coder.decode_all(self.coder.encode_all([few]) if packed is None else packed, [(few.dtype.name, few.shape)])
+        return time.monotonic() - began_s
 
     def steps(
         self, arrays: Sequence[NDArray[Any]], ranges: Sequence[float] | None = None

@@ -240,6 +240,12 @@ def _ranging(low: float, value: float, high: float) -> Constant:
     return Constant(value=value, low=low, high=high)
 
 
+def _of_a_site(pue: Constant) -> Constant:
+    if pue.range[0] < 1:
+        raise ValueError("a site needs at least what its computers need, so a PUE is at least 1")
+    return pue
+
+
 class BreakEven(Config):
     """Costs of keeping, moving and reading data, for the break-even of compression. Sources: docs/break-even.md."""
 
@@ -247,6 +253,10 @@ class BreakEven(Config):
     """Years for which the data are kept (assumption; a figure varies it)."""
     volume_per_model_tb: Annotated[float, Field(gt=0)] = 1.0
     """Volume that one model compresses before the next one is trained (TB; assumption; a figure varies it)."""
+    pue: Annotated[Constant, AfterValidator(_of_a_site)] = _ranging(1.1, 1.42, 1.58)
+    """Power usage effectiveness of the sites, for everything except the network (Equinix in 2023; low: target of CERN's
+    data centre in Prevessin; high: mean of the industry in 2023, Uptime Institute). The study's own ``pue`` is that of
+    the machine that measured, which may be a laptop."""
     replicas_disk: Constant = _ranging(1, 1, 2)
     """Copies on disk (assumption; high: mirrored servers, as in CERN's EOS)."""
     replicas_tape: Constant = _ranging(1, 1, 2)

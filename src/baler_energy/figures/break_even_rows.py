@@ -118,8 +118,8 @@ class Study:
         Currency of the prices.
     volume_tb
         Volume of the study's sample (TB).
-    pue, intensity_g_per_kwh
-        PUE and carbon intensity of the study's electricity; the intensity is the mean over the runs.
+    intensity_g_per_kwh
+        Carbon intensity of the study's electricity, the mean over the runs; None: unknown.
     device
         The device, such as ``CPU run``.
     """
@@ -128,15 +128,14 @@ class Study:
     ranges: Ranges
     currency: str
     volume_tb: float
-    pue: float
     intensity_g_per_kwh: float | None
     device: str
 
     def scenario(self, name: str, volume_tb: float) -> Scenario:
-        """Return the scenario of a volume, kept for the study's number of years with its electricity."""
+        """Return the scenario of a volume, kept for the study's number of years with its carbon intensity."""
         given = likeliest(self.ranges)
         amounts = volume_tb, given["years"], given["volume_per_model_tb"]
-        return Scenario(name, *amounts, self.pue, self.intensity_g_per_kwh)
+        return Scenario(name, *amounts, self.intensity_g_per_kwh)
 
 
 def scenarios(study: Study) -> tuple[Scenario, ...]:
@@ -216,7 +215,6 @@ def read_break_even(tables: Tables) -> Study:
         dict(zip(constants["name"], ends, strict=True)),
         str(constants["currency"].iloc[0]),
         native / 1e12,
-        float(runs["pue"].iloc[0]),
         float(intensity.mean()) if len(intensity) else None,
         device,
     )

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from baler_energy.analysis.parallel import speed_up
-from baler_energy.analysis.rate_distortion import CODEC, NAMED, codec_name, codec_points
+from baler_energy.analysis.rate_distortion import CODEC, NAMED, codec_name, codec_points, packing_family
 from baler_energy.analysis.statistics import clean
 from baler_energy.config.parameters import AXIS_DEFAULTS, applies
 from baler_energy.figures.base import NoData, Tables, require_rows
@@ -22,7 +22,7 @@ from baler_energy.figures.selection import (
 from baler_energy.variants import TRANSFORMS
 from baler_energy.vocabulary import Operation
 
-__all__ = ["around_centre", "codecs_at_centre", "on_other_threads", "threads_words", "where"]
+__all__ = ["around_centre", "codecs_at_centre", "on_other_threads", "startup_words", "threads_words", "where"]
 
 
 def around_centre(runs: pd.DataFrame, *free: str) -> pd.DataFrame:
@@ -121,6 +121,22 @@ def _speed_up_words(runs: pd.DataFrame, operation: str) -> str:
         f"{operation} {times} times as fast on {last['threads']:.0f} as on {found['threads'].iloc[0]:.0f} "
         f"(n = {last['n']:.0f})"
     )
+
+
+def startup_words(tables: Tables) -> list[str]:
+    """Say how long the coders take to start, longest first, in a sentence; empty if it is not known."""
+    try:
+        _, shown, _ = codecs_at_centre(tables)
+    except NoData:
+        return []
+    # Decompression runs in the same process, which has loaded the coder then. A flag is about the window.
+    known = shown[shown["operation"] == Operation.COMPRESS].dropna(subset="coder_startup_s")
+    if known.empty:
+        return []
+    families = known["packing"].map(packing_family)
+    means = known.groupby(families)["coder_startup_s"].mean().sort_values(ascending=False, kind="stable")
+    listed = ", ".join(f"{name} {1000 * mean:.3g} ms" for name, mean in means.items())
+    return [f"Start-up, before the windows of compression (loading the coder, and a first small array): {listed}."]
 
 
 def where(runs: pd.DataFrame) -> str:

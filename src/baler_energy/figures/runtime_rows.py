@@ -8,14 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from baler_energy.analysis.statistics import per_row
+from baler_energy.analysis.statistics import clean, per_row
 from baler_energy.config.parameters import AXIS_DEFAULTS
 from baler_energy.figures.base import NoData, Tables, runs_and_centre
 from baler_energy.figures.selection import sweep, with_results
 from baler_energy.variants import ENGINES, RUNTIMES
 from baler_energy.vocabulary import Operation
 
-__all__ = ["APPLIED", "EAGER", "NAMES", "OUTSIDE_WINDOW", "absent", "is_deprecated", "runtimes_at_centre"]
+__all__ = ["APPLIED", "EAGER", "NAMES", "OUTSIDE_WINDOW", "absent", "fault_of", "is_deprecated", "runtimes_at_centre"]
 
 #: Operations in which a runtime computes.
 APPLIED = (Operation.COMPRESS, Operation.DECOMPRESS)
@@ -75,6 +75,12 @@ def absent(tables: Tables, rows: pd.DataFrame) -> Iterator[tuple[str, str, str]]
         for name in (name for name in RUNTIMES if name in named and (name, precision) not in ran):
             if reason := RUNTIMES[name].refused.get(precision) or missing.get(name):
                 yield name, precision, reason
+
+
+def fault_of(runs: pd.DataFrame) -> str | None:
+    """Return why a runtime's runs do not count, if none of them does and one had a fault; otherwise None."""
+    reasons = runs["runtime_reason"].dropna()
+    return None if len(clean(runs)) or reasons.empty else str(reasons.iloc[0])
 
 
 def _left_out(tables: Tables) -> pd.DataFrame:

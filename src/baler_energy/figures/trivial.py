@@ -36,13 +36,25 @@ _OTHERS = {
 
 
 def trivial_error(runs: pd.DataFrame, measure: str) -> float:
-    """Return the mean error of the trivial codec on the runs' tables; NaN if there is none."""
+    """Return the mean error of the trivial codec on the table of the study's centre; NaN if it is not known."""
     if measure in _ALWAYS:
         return _ALWAYS[measure]
     if (name := f"trivial_{measure}") not in runs:
         return math.nan
-    values = runs[name].dropna()
+    values = _central(runs.dropna(subset=[name]))[name]
     return float(values.mean()) if len(values) else math.nan
+
+
+def _central(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs at the study's centre; all if none are there.
+
+    Ranges grow with the number of rows, so that errors over them differ: without this, a figure or table over several
+    numbers of rows would state another error than the first page.
+    """
+    if "at_reference" not in runs:
+        return runs
+    central = runs[runs["at_reference"].astype(bool)]
+    return central if len(central) else runs
 
 
 def trivial_measures(runs: pd.DataFrame, measures: Iterable[str]) -> dict[str, float]:
@@ -109,7 +121,8 @@ def trivial_words(runs: pd.DataFrame) -> list[str]:
     """Write the trivial codec's errors on each dataset, for tables of errors."""
     known = runs.dropna(subset=[_ERROR])
     said = []
-    for dataset, mine in known.groupby("dataset", observed=True):
+    for dataset, every in known.groupby("dataset", observed=True):
+        mine = _central(every)
         others = {words: mine[name].dropna() for words, name in _OTHERS.items()}
         known_others = [f"; {words} {_percent(values)}" for words, values in others.items() if len(values)]
         said.append(f"{_percent(mine[_ERROR])} ({dataset}{''.join(known_others)})")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from baler_energy.codecs.engines import engine_of, operation_of, options_with
+from baler_energy.codecs.packing import Packing
 from baler_energy.config.parameters import Training
 from baler_energy.config.texts import FILES, one_of
 from baler_energy.errors import InputError
@@ -99,7 +100,7 @@ def compress(
         raise InputError(
             f"--engine {point.engine} only reads tables of `baler-energy prepare`. Use {able} for other files."
         )
-    device = configure_torch(point)
+    device, startup_s = configure_torch(point), Packing.parse(point.packing).startup_s()
     known = {"checkpoint": checkpoint, "request": request, "file_format": file_format}
     with atomic_path(out / COMPRESSED) as target:
         with (
@@ -117,6 +118,7 @@ def compress(
         **_sizes(sizes, work.dtypes),
         "source_bytes": work.origin.get("source_bytes"),
         "checkpoint_bytes": None if checkpoint is None else checkpoint.stat().st_size,
+        "coder_startup_s": startup_s,
         **facts,
     }
     record = write_record(out, Operation.COMPRESS, parameters, outcome, results)

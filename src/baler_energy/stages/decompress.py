@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from baler_energy.codecs.engines import engine_of, operation_of, options_with
+from baler_energy.codecs.packing import Packing
 from baler_energy.config.parameters import Training
 from baler_energy.errors import InputError
 from baler_energy.files import atomic_path, output_folder
@@ -76,7 +77,7 @@ def decompress(compressed: Path, checkpoint: Path | None, out: Path, point: Poin
     content = Reader(compressed)
     _check_fits(content.facts, point, compressed)
     engine_of(point).refuse(point, Training())
-    device = configure_torch(point)
+    device, startup_s = configure_torch(point), Packing.parse(point.packing).startup_s()
     back = out / _reconstructed_name(content.facts.file_format)
     with atomic_path(back) as target:
         asked = point.asked(compressed, target, device, checkpoint=checkpoint, content=content)
@@ -86,7 +87,7 @@ def decompress(compressed: Path, checkpoint: Path | None, out: Path, point: Poin
         ):
             outcome = session.run(work.operation, warm_up=warm_up_of(work, device))
             rows: int = work.finish(outcome.result)
-            results = {"rows": rows, **facts_of_work(work, device, outcome.result)}
+            results = {"rows": rows, "coder_startup_s": startup_s, **facts_of_work(work, device, outcome.result)}
     source, columns = content.facts.origin.get("source"), len(content.facts.names)
     parameters = point.parameters(source=source, rows=rows, columns=columns)
     record = write_record(out, Operation.DECOMPRESS, parameters, outcome, results)

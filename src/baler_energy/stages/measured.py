@@ -21,7 +21,7 @@ from baler_energy.records import Measurement
 from baler_energy.sources import measured
 from baler_energy.stages.file_names import RECORD, SAMPLES
 from baler_energy.temporaries import remove_temporaries
-from baler_energy.vocabulary import Operation
+from baler_energy.vocabulary import Flag, Operation
 
 if TYPE_CHECKING:
     import torch
@@ -188,7 +188,7 @@ def write_record(
         readings=outcome.readings,
         idle=outcome.idle,
         contamination=outcome.contamination,
-        flags=outcome.flags,
+        flags=tuple(sorted({*outcome.flags, *([Flag.RUNTIME_FAULT] if results.get("runtime_reason") else [])})),
         results=dict(results),
         provenance=made_with,
     )

@@ -14,7 +14,7 @@ from baler_energy.files import output_file, write_json
 from baler_energy.progress import announce
 from baler_energy.rounds import points_so_far, round_file
 from baler_energy.stages.run_files import Grid
-from baler_energy.vocabulary import Operation
+from baler_energy.vocabulary import Flag, Operation
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "repeats", "run"]
 
@@ -26,8 +26,9 @@ example:
 
 A study with `repeats: {least: 3, most: 10, target: 0.05}` runs it after its first repeats, and again after each round:
 points get one more repeat as long as the 95 % t interval of the mean energy of training, compression or decompression
-(of the duration, where there is no energy) is wider than +-5 % of that mean. Runs with which something is
-wrong count in no mean, so one more replaces each of them; no run is dropped because of its value.
+(of the duration, where there is no energy) is wider than +-5 % of that mean. Runs with which something is wrong count
+in no mean, so one more replaces each of them (except runtime_fault, which stays as it is); no run is dropped because of
+its value.
 """
 
 
@@ -85,7 +86,8 @@ def _relative_width(grid: Grid, runs: list[Point], operation: str) -> float | No
         energy = energy_j(record)
         value = record.window.duration_s / record.iterations if energy is None else energy
         wrong, _ = flags_of(record)
-        rows.append({"value": value, "in_mean": wrong is None, "run_flags": wrong})
+        # More repeats do not mend a runtime.
+        rows.append({"value": value, "in_mean": wrong in (None, Flag.RUNTIME_FAULT), "run_flags": wrong})
     found = estimate(pd.DataFrame(rows), "value")
     width = found.half_width / found.mean
     return width if math.isfinite(width) else None

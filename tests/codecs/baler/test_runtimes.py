@@ -1,4 +1,4 @@
-"""Runtimes: every one gives eager's results, and a wrong result is not recorded."""
+"""Runtimes: every one gives eager's results, and a wrong result does not count."""
 
 import sys
 from types import ModuleType, SimpleNamespace
@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from baler_energy.analysis.tidy import flags_of
 from baler_energy.cli import main
 from baler_energy.codecs.baler.architecture import Architecture
 from baler_energy.codecs.baler.checkpoint import Checkpoint
@@ -14,14 +15,15 @@ from baler_energy.codecs.baler.in_memory import InMemoryCodec
 from baler_energy.codecs.baler.model import Autoencoder
 from baler_energy.codecs.baler.runtimes import runtime_of
 from baler_energy.codecs.baler.runtimes.base import TOLERANCES, Runtime, in_full_batches, on_tensors
-from baler_energy.codecs.baler.runtimes.running import Network, largest_deviation
+from baler_energy.codecs.baler.runtimes.running import Network, deviation_facts, largest_deviation
 from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.config.study import load_study
 from baler_energy.data.table import Table
-from baler_energy.errors import BalerEnergyError, InputError
+from baler_energy.errors import InputError
 from baler_energy.records import Measurement
 from baler_energy.variant_kinds import RuntimeKind
 from baler_energy.variants import RUNTIMES
+from baler_energy.vocabulary import Flag
 
 CPU = torch.device("cpu")
 OTHERS = [name for name in RUNTIMES if runtime_of(name) is not None]
@@ -104,36 +106,42 @@ def registered(monkeypatch):
 
     def register(change):
         module = ModuleType("new_runtime")
-        module.RUNTIME = Runtime(load=lambda layers: on_tensors(lambda rows: layers.network(rows) + change, layers))
+
+        def load(layers):
+            if isinstance(change, Exception):
+                raise change
+            return on_tensors(lambda rows: layers.network(rows) + change, layers)
+
+        module.RUNTIME = Runtime(load=load)
         monkeypatch.setitem(sys.modules, "new_runtime", module)
         monkeypatch.setitem(RUNTIMES, "torchscript", RuntimeKind("new_runtime"))
 
     return register
 
 
+def applied(table, precision, folder, *options):
+    """Compress and decompress a table; return both records."""
+    folder.mkdir(exist_ok=True)
+    table.write(folder / "table.npz")
+    codec_of(table, precision).write(folder / "codec.pt")
+    files = ["--data", str(folder / "table.npz"), "--checkpoint", str(folder / "codec.pt")]
+    model = ["--model", "20-10", "--precision", precision, "--batch-size", "64"]
+    assert main(["apply", *files, *model, *options, *QUICK, "--out", str(folder / "run")]) == 0
+    return [Measurement.read(folder / "run" / name / "measurement.json") for name in ("compress", "decompress")]
+
+
 def test_a_new_runtime_is_one_module_and_one_line(registered, table, tmp_path):
     registered(1e-15)
-    table.write(tmp_path / "table.npz")
-    codec_of(table, "float64").write(tmp_path / "codec.pt")
-    files = ["--data", str(tmp_path / "table.npz"), "--checkpoint", str(tmp_path / "codec.pt")]
-    model = ["--model", "20-10", "--runtime", "torchscript", "--batch-size", "64"]
-    assert main(["apply", *files, *model, *QUICK, "--out", str(tmp_path / "run")]) == 0
-    for operation in ("compress", "decompress"):
-        record = Measurement.read(tmp_path / "run" / operation / "measurement.json")
+    for record in applied(table, "float64", tmp_path, "--runtime", "torchscript"):
         assert record.parameters["runtime"] == "torchscript"
         assert record.results["startup_s"] > 0 and 0 < record.results["runtime_deviation"] < 1e-12
+        assert record.results["runtime_reason"] is None and Flag.RUNTIME_FAULT not in record.flags
 
 
 @pytest.mark.parametrize(("precision", "least", "most"), [("float64", 0, 1e-12), ("float32", 1e-9, 1e-5)])
 def test_the_fast_engine_records_its_deviation_from_eager(table, tmp_path, precision, least, most):
-    table.write(tmp_path / "table.npz")
-    codec_of(table, precision).write(tmp_path / "codec.pt")
-    files = ["--data", str(tmp_path / "table.npz"), "--checkpoint", str(tmp_path / "codec.pt")]
-    model = ["--model", "20-10", "--engine", "fast", "--precision", precision, "--batch-size", "64"]
-    assert main(["apply", *files, *model, *QUICK, "--out", str(tmp_path / "run")]) == 0
-    for operation in ("compress", "decompress"):
-        results = Measurement.read(tmp_path / "run" / operation / "measurement.json").results
-        assert least <= results["runtime_deviation"] <= most and "startup_s" not in results
+    for record in applied(table, precision, tmp_path, "--engine", "fast"):
+        assert least <= record.results["runtime_deviation"] <= most and "startup_s" not in record.results
 
 
 def test_a_deviation_is_over_the_range_of_the_expected_results():
@@ -143,12 +151,41 @@ def test_a_deviation_is_over_the_range_of_the_expected_results():
     assert np.isnan(largest_deviation([(expected * np.nan, expected)]))
 
 
-@pytest.mark.parametrize("change", [1e-6, float("nan")])
-def test_a_wrong_result_is_not_recorded(registered, table, change):
+@pytest.mark.parametrize(
+    ("change", "reason", "known"),
+    [
+        (1e-6, "differs from PyTorch by ", True),
+        (float("nan"), "could not compute, so that PyTorch did: its results are not finite", False),
+        (RuntimeError("no header\nat line 3"), "could not compute, so that PyTorch did: no header", False),
+        (RuntimeError(), "could not compute, so that PyTorch did: RuntimeError", False),
+    ],
+)
+def test_a_runtime_with_a_fault_is_recorded_with_the_reason(registered, table, tmp_path, capsys, change, reason, known):
     registered(change)
-    codec = started(codec_of(table, "float64"), "torchscript")
-    with pytest.raises(BalerEnergyError, match=r"'torchscript' differs from PyTorch by .* not recorded\."):
-        codec.encoding_facts(table)
+    for record in applied(table, "float64", tmp_path, "--runtime", "torchscript"):
+        assert record.results["runtime_reason"].startswith(reason)
+        assert (record.results["runtime_deviation"] is not None) is known
+        assert (record.results["startup_s"] is not None) is known
+        assert Flag.RUNTIME_FAULT in record.flags and Flag.RUNTIME_FAULT in flags_of(record)[0]
+    said = capsys.readouterr().err
+    assert said.count(f"Warning: Runtime 'torchscript' {reason}") == 2 and "Traceback" not in said
+    if not known:  # PyTorch computed
+        applied(table, "float64", tmp_path / "eager")
+        found, expected = (
+            Table.read(folder / "run/decompress/reconstructed.npz").data for folder in (tmp_path, tmp_path / "eager")
+        )
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_deviation_that_is_not_finite_is_null(capsys):
+    within = deviation_facts(1e-13, 1e-12, "Runtime 'new'", "Use another.")
+    assert within == {"runtime_deviation": 1e-13, "runtime_reason": None} and not capsys.readouterr().err
+    beyond = deviation_facts(2e-12, 1e-12, "Runtime 'new'", "Use another.")
+    assert beyond["runtime_deviation"] == 2e-12
+    assert beyond["runtime_reason"] == "differs from PyTorch by 2e-12 of the results' range: the tolerance is 1e-12"
+    for deviation in (float("nan"), float("inf")):
+        facts = deviation_facts(deviation, 1e-12, "Runtime 'new'", "Use another.")
+        assert facts["runtime_deviation"] is None and facts["runtime_reason"]
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,42 @@ def test_the_table_has_factors_and_reasons(compared):
     assert {row["rows/s"] for row in written if row["operation"] == "not run"} == set(reasons.values())
 
 
+FAULT = "differs from PyTorch by 0.001 of the results' range: the tolerance is 1e-05"
+
+
+def _with_fault(tables, operations):
+    """Tables in which OpenVINO deviates in these operations, so that its runs do not count."""
+    runs = tables["runs"]
+    wrong = (runs["runtime"] == "openvino") & runs["operation"].isin(operations)
+    runs.loc[wrong, ["runtime_deviation", "runtime_reason"]] = [1e-3, FAULT]
+    runs.loc[wrong, ["in_mean", "run_flags"]] = [False, "runtime_fault"]
+    return tables
+
+
+def test_a_runtime_that_deviates_is_a_row_with_the_reason_and_its_deviation(compared):
+    table = runtimes(_with_fault(compared, ["compress"]))
+    rows = table.set_index(["runtime", "precision", "operation"])
+    row = rows.loc[("openvino", "float32", "compress")]
+    assert (row["reason"], row["runtime_deviation"], row["n"], row["flagged_runs"]) == (FAULT, 1e-3, 0, 3)
+    assert row[["rows_per_s", "rows_per_s_ratio", "startup_s", "mean_rms_over_range"]].isna().all()
+    other = rows.loc[("openvino", "float32", "decompress")]
+    assert pd.isna(other["reason"]) and other["n"] == 3
+    (written,) = (row for row in TABLE.rows(table, 100) if row["rows/s"] == FAULT)
+    assert (written["operation"], written["deviation from eager"]) == ("compress", "1.0e-03")
+
+
+def test_the_figure_has_the_reason_and_the_deviation_of_a_runtime_whose_runs_do_not_count(compared):
+    (spec,) = (spec for spec in figures_of("savings") if spec.name == "runtimes")
+    figure = spec.draw(_with_fault(compared, ["compress", "decompress"]))
+    speed, deviation = figure.axes[0], figure.axes[-1]
+    said = [text.get_text() for text in speed.texts]
+    assert "differs from PyTorch by 0.001 of the results' range" in said and "2.00; 2.00" not in said
+    places = [label.get_text() for label in speed.get_yticklabels()]
+    heights = [round(float(line.get_ydata()[0])) for line in speed.lines if len(line.get_ydata())]
+    assert places.index("openvino, float32") not in heights
+    assert any(line.get_xdata()[0] == pytest.approx(1e-3) for line in deviation.lines if len(line.get_xdata()))
+
+
 def _more(tables, **changes):
     """Tables with more runs in float32, those of eager with other values."""
     runs = tables["runs"]

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -10,6 +11,8 @@ from baler_energy.config.parameters import AXES, applies
 from baler_energy.variants import NO_TRANSFORM
 
 Tables = dict[str, pd.DataFrame]
+#: Error and ratio of codecs without training, by packing.
+CLASSICAL = {"quantise-0.03+pcodec": (0.005, 16.0), "quantise-0.1+pcodec": (0.02, 32.0), "pcodec": (0.0, 3.0)}
 
 
 @pytest.fixture(scope="session")
@@ -51,3 +54,33 @@ def with_codecs() -> Callable[..., Tables]:
         return tables | {"runs": pd.concat([runs, *added], ignore_index=True)}
 
     return extended
+
+
+@pytest.fixture(scope="module")
+def several(build: Callable[..., Tables], with_codecs: Callable[..., Tables]) -> Tables:
+    """Trainings with 1, 5 and 25 epochs, whose compressed files are as large as the table, and classical codecs."""
+    tables = with_codecs(build(), CLASSICAL)
+    runs = tables["runs"]
+    classical = runs["transform"] == NO_TRANSFORM
+    runs["mean_relative_error_median"] = runs["mean_rms_over_range"] * np.where(classical, 1.5, 1.0)
+    runs["energy_j"] /= np.where(classical, 10.0, 1.0)
+    return tables
+
+
+@pytest.fixture(scope="module")
+def threaded(several: Tables) -> Tables:
+    """Give a packing without a transform that also ran on four threads instead of two, at half the time."""
+    runs = several["runs"]
+    one = runs[(runs["transform"] == NO_TRANSFORM) & (runs["packing"] == "pcodec")]
+    more = one.assign(threads=4, run_id=one["run_id"] + "-4", duration_s=one["duration_s"] / 2, at_reference=False)
+    return several | {"runs": pd.concat([runs, more], ignore_index=True)}
+
+
+@pytest.fixture(scope="module")
+def starts(several: Tables) -> Tables:
+    """Add trainings from another start, which have a fifth of the error and eight times the ratio."""
+    runs = several["runs"]
+    other = runs[runs["epochs"].notna()].assign(start="pca", at_reference=False, ratio_native_bytes=8.0)
+    other = other.assign(compressed_bytes=other["rows"] * 12, run_id=other["run_id"] + "/start~pca")
+    errors = ["mean_rms_over_range", "mean_nrmse", "mean_relative_error_median"]
+    return several | {"runs": pd.concat([runs, other.assign(**other[errors] / 5)], ignore_index=True)}

@@ -73,7 +73,7 @@ def test_each_trained_codec_is_compared_at_its_error(worse: Tables) -> None:
         case for case in study.cases if case.trained.name.endswith("5 epochs") and "25" not in case.trained.name
     )
     assert five.trained.train_j == pytest.approx(trained["energy_j"].mean(), rel=1e-6)
-    assert study.pue == 1 and study.intensity_g_per_kwh == 34.8 and study.currency == "EUR"
+    assert study.ranges["pue"] == (1.1, 1.42, 1.58) and study.intensity_g_per_kwh == 34.8 and study.currency == "EUR"
 
 
 def test_codecs_are_also_compared_at_the_relative_error(worse: Tables) -> None:
@@ -156,8 +156,8 @@ def test_the_table_has_three_volumes_and_three_ways_to_keep_them(worse: Tables) 
     assert len(table) == 3 * 3 * 3 * 3 and list(table.columns[10:15]) == list(STEPS)
     money = table[(table["quantity"] == "money") & (table["scenario"] == "one LHC run (204 PB)")]
     recorded = money[money["codec"] == "as recorded"].iloc[0]
-    # 204 PB for 10 years: 70 EUR a TB and year, and 0.565 W a TB at 0.20 EUR/kWh.
-    assert recorded["keep"] == pytest.approx(204e3 * 10 * (70 + 0.565e-3 * 8766 * 0.20))
+    # 204 PB for 10 years: 70 EUR a TB and year, and 0.565 W a TB with a PUE of 1.42 at 0.20 EUR/kWh.
+    assert recorded["keep"] == pytest.approx(204e3 * 10 * (70 + 1.42 * 0.565e-3 * 8766 * 0.20))
     assert recorded[["train", "compress", "read"]].tolist() == [0, 0, 0]
     own = money[money["codec"] == money["at_codec"]]
     assert (own["recorded_saving_low"] > 0).all() and (own["recorded_pays_share"] == 1).all()
@@ -251,7 +251,8 @@ def test_captions_name_the_constants_without_a_range() -> None:
     fixed = {name for name, (low, _, high) in BreakEven().ranges.items() if low == high}
     assert fixed == {"years", "volume_per_model_tb"}
     for spec in (TABLE, *FIGURES):
-        assert "Years, volume per model, PUE and carbon intensity have no range: they are fixed" in spec.caption
+        assert "Years and volume per model have no range, since they are the axes" in spec.caption
+        assert "nor has the study's carbon intensity" in spec.caption
 
 
 @pytest.mark.parametrize("draw", [draw_years, draw_volumes])

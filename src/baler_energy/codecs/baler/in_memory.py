@@ -82,11 +82,11 @@ class InMemoryCodec:
             if runtime is not None:
                 half.start(str(asked.point.runtime), runtime, self._batch_size, asked.threads)
 
-    def encoding_facts(self, table: Table) -> dict[str, float]:
+    def encoding_facts(self, table: Table) -> Mapping[str, float | str | None]:
         """Return the facts of the encoder's runtime for a table; see `Half.facts`."""
         return self.encoder.facts(self._normalised(table.data))
 
-    def decoding_facts(self, path: Path) -> dict[str, float]:
+    def decoding_facts(self, path: Path) -> Mapping[str, float | str | None]:
         """Return the facts of the decoder's runtime for a compressed file; see `Half.facts`."""
         return self.decoder.facts(batch for block in Reader(path).blocks() for batch in self._batches(block.latents))
 

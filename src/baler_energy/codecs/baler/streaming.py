@@ -5,6 +5,7 @@ normalisation is folded into the weights of the first layer (and of a skip), and
 layer. So only the minimum is subtracted or added, in float64, while values are copied anyway.
 """
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -17,7 +18,7 @@ from torch.nn.functional import leaky_relu_
 from baler_energy.codecs.baler.checkpoint import Checkpoint, checkpoint_of
 from baler_energy.codecs.baler.model import DTYPES
 from baler_energy.codecs.baler.runtimes.base import TOLERANCES, Apply
-from baler_energy.codecs.baler.runtimes.running import Half, largest_deviation, refuse_beyond
+from baler_energy.codecs.baler.runtimes.running import Half, deviation_facts, largest_deviation
 from baler_energy.codecs.engines.base import Asked, Work
 from baler_energy.codecs.streaming import BLOCK_ROWS, StreamingCodec, streamed_compression, streamed_decompression
 from baler_energy.formats import Source
@@ -47,7 +48,7 @@ def compressing(asked: Asked) -> AbstractContextManager[Work]:
     """Set up compression of a file of any format, which is read within the window."""
     checkpoint = checkpoint_of(asked)
 
-    def facts(codec: StreamingCodec, source: Source) -> dict[str, float | None]:
+    def facts(codec: StreamingCodec, source: Source) -> Mapping[str, float | str | None]:
         rows = next((block.data[: asked.few] for block in source.blocks(asked.few)), np.empty((0, len(source.names))))
         with np.errstate(all="ignore"):
             eager = _eagerly(checkpoint, "en", asked.device)(checkpoint.normalisation.normalise(rows))
@@ -67,7 +68,7 @@ def decompressing(asked: Asked) -> AbstractContextManager[Work]:
     digits = np.divide(np.abs(minimum), column_range, out=np.zeros_like(minimum), where=column_range > 0)
     rounding = 4 * float(np.finfo(np.float64).eps * digits.max(initial=0.0))
 
-    def facts() -> dict[str, float | None]:
+    def facts() -> Mapping[str, float | str | None]:
         latents = np.array(asked.compressed.first(asked.few)[0])
         with np.errstate(all="ignore"):
             eager = scale.restore(_eagerly(checkpoint, "de", asked.device)(latents).astype(np.float64))
@@ -84,25 +85,21 @@ def _eagerly(checkpoint: Checkpoint, half: str, device: torch.device) -> Apply:
 
 def _deviation(
     found: NDArray[Any], expected: NDArray[Any], precision: str, rounding: float = 0.0
-) -> dict[str, float | None]:
-    """Return the fact that runtimes have, too, here for the first rows; null if eager's values are not finite.
+) -> Mapping[str, float | str | None]:
+    """Return the facts that runtimes have, too, here for the first rows; nulls if eager's values are not finite.
 
-    Values far from 0, compared with their range, have fewer correct digits of it.
-
-    Raises
-    ------
-    BalerEnergyError
-        The deviation is larger than that of the precision and of the `rounding` of values over their range.
+    The tolerance includes the `rounding` of values over their range. Values far from 0, compared with their range, have
+    fewer correct digits of it.
     """
     if not np.isfinite(expected).all():
-        return {"runtime_deviation": None}
+        return {"runtime_deviation": None, "runtime_reason": None}
     deviation = largest_deviation([(found, expected)])
     largest, spread = float(np.abs(expected).max(initial=0.0)), float(np.ptp(expected)) if expected.size else 0.0
     # Without a spread, the deviation is not over a range.
     offset = largest / spread if spread else largest
     allowed = TOLERANCES[precision] * max(1.0, offset) + rounding
-    refuse_beyond(deviation, allowed, "Engine 'fast'", "Use engine 'reference', and report this as a defect.")
-    return {"runtime_deviation": deviation}
+    remedy = "Use engine 'reference', and report this as a defect."
+    return deviation_facts(deviation, allowed, "Engine 'fast'", remedy)
 
 
 class _Layers:

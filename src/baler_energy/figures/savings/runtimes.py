@@ -1,12 +1,13 @@
 """The runtimes side by side: speed, energy, memory, start-up and deviation from PyTorch."""
 
+import math
 from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from baler_energy.analysis.comparison import ratio_of_means
 from baler_energy.analysis.statistics import clean, estimate, flagged
@@ -19,6 +20,7 @@ from baler_energy.figures.runtime_rows import (
     NAMES,
     OUTSIDE_WINDOW,
     absent,
+    fault_of,
     is_deprecated,
     runtimes_at_centre,
 )
@@ -61,8 +63,8 @@ def draw_runtimes(tables: Tables) -> Figure:
         Only one runtime ran at the study's centre, and none is missing.
     """
     every, centre = runtimes_at_centre(tables)
-    reasons = {(name, precision): reason for name, precision, reason in absent(tables, every)}
     rows, device = first_device(every)
+    reasons = _reasons(tables, every, rows)
     ran = dict.fromkeys(zip(rows["runtime"], rows["precision"], strict=True))
     precisions = list(dict.fromkeys(rows["precision"]))
     places = [(n, p) for p in precisions for n in NAMES if (n, p) in ran or (n, p) in reasons]
@@ -70,8 +72,10 @@ def draw_runtimes(tables: Tables) -> Figure:
     shown = [panel for panel in _PANELS if measured or panel[2] != "J"]
     widths = [2.0, *[1.0] * (len(shown) - 1)]
     figure, (panels,) = grid(1, len(shown), 1.9 + 0.3 * len(places), sharey=True, width_ratios=widths)
+    counted = rows[[place not in reasons for place in zip(rows["runtime"], rows["precision"], strict=True)]]
     for panel, (value, words, unit) in zip(panels, shown, strict=True):
-        _panel(panel, rows, places, value, words, unit)
+        # A runtime with a fault only has its deviation, and the reason.
+        _panel(panel, rows if value == "runtime_deviation" else counted, places, value, words, unit)
     for place, key in enumerate(places):
         if key in reasons:
             text = plain(reasons[key].partition(":")[0])
@@ -96,6 +100,15 @@ def draw_runtimes(tables: Tables) -> Figure:
     return figure
 
 
+def _reasons(tables: Tables, every: pd.DataFrame, rows: pd.DataFrame) -> dict[tuple[Any, Any], str]:
+    """Return why a runtime was not run or does not count, by its name and the precision."""
+    reasons: dict[tuple[Any, Any], str] = {(name, precision): why for name, precision, why in absent(tables, every)}
+    for (name, precision), mine in rows.groupby(["runtime", "precision"], sort=False, observed=True):
+        if reason := fault_of(mine):
+            reasons[name, precision] = reason
+    return reasons
+
+
 def _elsewhere(others: pd.DataFrame) -> list[str]:
     """Name the runtimes on other devices, which the figure does not show."""
     found = others[["runtime", "device"]].drop_duplicates().to_dict("records")
@@ -106,10 +119,13 @@ def _elsewhere(others: pd.DataFrame) -> list[str]:
 def _panel(panel: Axes, rows: pd.DataFrame, places: list[tuple[str, str]], value: str, words: str, unit: str) -> None:
     """Draw one quantity of each runtime in both operations."""
     factor, prefixed = scaled_unit(rows[value], unit) if unit else (1.0, "")
-    present = rows[rows[value].notna()].assign(shown=rows[value] * factor)
+    panel.set_xlabel(f"{words} ({prefixed})" if prefixed else words)
+    present = rows[rows[value].notna()]
     if present.empty:
         note_empty(panel)
         return
+    # After the return: pandas fills up an empty table from an assigned column.
+    present = present.assign(shown=present[value] * factor)
     if value == "runtime_deviation":
         present["shown"] = present["shown"].clip(lower=_LEAST_DEVIATION)
     for number, (operation, (colour, marker)) in enumerate(_LOOKS.items()):
@@ -127,10 +143,12 @@ def _panel(panel: Axes, rows: pd.DataFrame, places: list[tuple[str, str]], value
     low, high = present["shown"].min() / 1.5, present["shown"].max() * 1.5
     panel.set(xscale="log", xlim=(low, low * (high / low) ** (1.6 if value == "rows_per_s" else 1)))
     if value == "runtime_deviation":
+        # Whole decades, since there are no other labels.
+        panel.set_xlim(10 ** math.floor(math.log10(low)), 10 ** math.ceil(math.log10(high)))
         panel.xaxis.set_major_locator(LogLocator(numticks=4))
+        panel.xaxis.set_minor_formatter(NullFormatter())
     else:
         log_ticks(panel.xaxis, *panel.get_xlim(), narrow=value != "rows_per_s")
-    panel.set_xlabel(f"{words} ({prefixed})" if prefixed else words)
 
 
 def _factors(panel: Axes, rows: pd.DataFrame, name: str, place: int) -> None:
@@ -154,7 +172,7 @@ FIGURES = (
         "reads or writes the file's content, in fast also that of the table. Energy is drawn where it is measured; a "
         "modelled one follows the time. Peak memory includes all libraries, and for decompression what compression "
         f"loaded in the same process. {STARTUP_AND_DEVIATION} Results equal to eager's are drawn at 1e-17. A row "
-        "without marks gives the reason why it did not run. "
+        "with a text gives the reason why the runtime did not run, or why its runs do not count. "
         f"{TYPICAL_TIMES}",
         draw_runtimes,
     ),

@@ -237,15 +237,15 @@ TABLE = TableSpec(
     "the same error or less, among those that are not trained in epochs: without a transform, or with PCA in closed "
     "form, whose model is counted, too. The same error is the same RMS residual over range and, as the ranking "
     "differs, the same median relative error. Net savings are medians and 90 % of 10,000 seeded draws from the ranges; "
-    "they do not include the spread of the measurements. "
-    "Years, volume per model, PUE and carbon intensity have no range: they are fixed at the study's values. One model "
-    "is trained for each volume per model, at the cost of a training on the study's sample. Most of that volume is not "
-    "in the training rows, so codecs are compared at the trained codec's error on held-out rows (also for the sample) "
-    "or, if none were held out, at its error on the training rows; the notes say which. Money is the price of storage "
-    "and electricity, without computers and staff. The volume of an LHC run is that of Run 2 (CERN, 2024). Published "
-    "energies to compress, for comparison: SZ2 2.4, SZ3 3.2 and ZFP 1.4 kJ/GB (a field of NYX on one core of a "
-    "two-socket Intel node, energy of the whole node: data of the authors of arXiv 2410.23497); gzip 0.40 kJ/GB (a CSV "
-    "file, RAPL, processor not named: Green Coding).",
+    "they do not include the spread of the measurements. Years and volume per model have no range, since they are the "
+    "axes of two figures; nor has the study's carbon intensity. One model is trained for each volume per model, at the "
+    "cost of a training on the study's sample. Most of that volume is not in the training rows, so codecs are compared "
+    "at the trained codec's error on held-out rows (also for the sample) or, if none were held out, at its error on "
+    "the training rows; the notes say which. Money is the price of storage and electricity, without computers and "
+    "staff. The volume of an LHC run is that of Run 2 (CERN, 2024). Published energies to compress, for comparison: "
+    "SZ2 2.4, SZ3 3.2 and ZFP 1.4 kJ/GB (a field of NYX on one core of a two-socket Intel node, energy of the whole "
+    "node: data of the authors of arXiv 2410.23497); gzip 0.40 kJ/GB (a CSV file, RAPL, processor not named: Green "
+    "Coding).",
     make=break_even,
     rows=_readable,
     count=lambda frame: len(frame[_KEY].drop_duplicates()),

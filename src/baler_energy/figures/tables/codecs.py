@@ -11,7 +11,7 @@ from baler_energy.analysis.matched_error import MEASURES, scorecard
 from baler_energy.analysis.rate_distortion import CODEC, COSTS, MEMORY, NAMED, TRAINING
 from baler_energy.config.parameters import AXIS_DEFAULTS
 from baler_energy.figures.base import NoData, Tables, TableSpec
-from baler_energy.figures.codec_rows import codecs_at_centre, threads_words
+from baler_energy.figures.codec_rows import codecs_at_centre, startup_words, threads_words
 from baler_energy.figures.readable import Row, unless_missing
 from baler_energy.figures.selection import axis_label, interval_text, parameter_text, scaled_unit
 from baler_energy.figures.stated import more_repeats
@@ -256,7 +256,7 @@ def _notes(frame: pd.DataFrame, tables: Tables) -> list[str]:
     said += [f"Least favourable: {_verdict(*pairs[-1])}"] if len(pairs) > 1 else []
     if all(pd.isna(best["ratio_factor_low"]) for _, best in pairs):
         said.append("These are single runs (n = 1), so there are no intervals.")
-    return said + threads_words(tables) + trivial_words(tables["runs"])
+    return said + threads_words(tables) + startup_words(tables) + trivial_words(tables["runs"])
 
 
 def _verdict(own: Row, best: Row) -> str:

@@ -9,7 +9,15 @@ from baler_energy.analysis.statistics import clean, estimate, flag_words, flagge
 from baler_energy.figures.base import NoData, Tables, TableSpec
 from baler_energy.figures.captions import STARTUP_AND_DEVIATION, TYPICAL_TIMES
 from baler_energy.figures.readable import Row, each
-from baler_energy.figures.runtime_rows import APPLIED, EAGER, OUTSIDE_WINDOW, absent, is_deprecated, runtimes_at_centre
+from baler_energy.figures.runtime_rows import (
+    APPLIED,
+    EAGER,
+    OUTSIDE_WINDOW,
+    absent,
+    fault_of,
+    is_deprecated,
+    runtimes_at_centre,
+)
 from baler_energy.figures.selection import device_name, interval_text, scaled_unit
 from baler_energy.figures.trivial import note_trivial
 
@@ -38,7 +46,8 @@ def runtimes(tables: Tables) -> pd.DataFrame:
         A row per runtime, device, precision and operation: rows per second, energy per row (J), peak memory (B), start-
         up (s), largest deviation from eager over the range of its results, and error, as means over ``n`` clean runs
         with ``..._half_width`` (95 % t interval); ``rows_per_s_ratio`` to eager in the same precision with ``..._low``
-        and ``..._high``. A runtime that could not run has a row with ``reason`` and no values.
+        and ``..._high``. A runtime that could not run has a row with ``reason`` and no values; one whose
+        runs do not count has its deviation, too.
     """
     columns = [*_KEYS, *(f"{name}{end}" for name in _MEANS for end in ("", "_half_width"))]
     columns += ["rows_per_s_ratio", "rows_per_s_ratio_low", "rows_per_s_ratio_high", "reason"]
@@ -63,7 +72,8 @@ def _summary(mine: pd.DataFrame, part: pd.DataFrame) -> dict[str, Any]:
     bad = flagged(mine)
     row = {name: mine[name].iloc[0] for name in _KEYS if name in mine and name != "run_flags"}
     row |= {"n": len(mine) - len(bad), "flagged_runs": len(bad), "run_flags": flag_words(bad)}
-    for name in _MEANS:
+    row["reason"] = fault = fault_of(mine)
+    for name in [*_MEANS] if fault is None else ["runtime_deviation"]:
         mean = estimate((mine if name in OUTSIDE_WINDOW else clean(mine)).assign(in_mean=True), name)
         row |= {name: mean.mean, f"{name}_half_width": mean.half_width}
     eager = part[(part["runtime"] == EAGER) & (part["operation"] == row["operation"])]
@@ -80,8 +90,10 @@ def _row(row: Row) -> dict[str, str]:
     note = " (deprecated)" if is_deprecated(row["runtime"]) else ""
     device: str = "-" if pd.isna(row["device"]) else device_name(row["device"])
     head = {"runtime": f"{row['runtime']}{note}", "run on": device, "precision": f"{row['precision']}"}
+    deviation: str = "" if pd.isna(row["runtime_deviation"]) else f"{row['runtime_deviation']:.1e}"
     if isinstance(row["reason"], str):
-        return {**head, "operation": "not run", "rows/s": row["reason"]}
+        operation: str = "not run" if pd.isna(row["operation"]) else f"{row['operation']}"
+        return {**head, "operation": operation, "rows/s": row["reason"], "deviation from eager": deviation}
     ratio, low, high = (row[f"rows_per_s_ratio{end}"] for end in ("", "_low", "_high"))
     interval = "" if pd.isna(low) else f" ({low:.2f} to {high:.2f})"
     flags = f" (+ {row['flagged_runs']} flagged: {row['run_flags']})" if row["flagged_runs"] else ""
@@ -95,7 +107,7 @@ def _row(row: Row) -> dict[str, str]:
         "evidence": "none" if pd.isna(row["energy_evidence"]) else f"{row['energy_evidence']}, {row['energy_scope']}",
         "peak memory": _cell(row, "memory_peak_b"),
         "start-up": _cell(row, "startup_s", missing=""),
-        "deviation from eager": "" if pd.isna(row["runtime_deviation"]) else f"{row['runtime_deviation']:.1e}",
+        "deviation from eager": deviation,
         "mean RMS / range": _cell(row, "mean_rms_over_range"),
     }
 
@@ -115,7 +127,7 @@ TABLE = TableSpec(
     "and writes or reads the file's content; the ratio is that to eager (PyTorch itself) in the same precision on the "
     "same device. Other engines are programs of their own, which may also read and write the table, and trained "
     f"their own network. Peak memory includes all libraries. {STARTUP_AND_DEVIATION} A runtime that "
-    f"could not run has the reason instead. {TYPICAL_TIMES}",
+    f"could not run, or whose runs do not count, has the reason instead. {TYPICAL_TIMES}",
     make=runtimes,
     rows=each(_row),
     notes=note_trivial,

@@ -151,9 +151,9 @@ _CAPTION = (
     "error, if there is one. Both are not trained in epochs (without a transform, or with PCA in closed form, whose "
     "model is counted, too). The figure shows the trained codec that saves most in the last comparison. Lines are "
     "medians and bands 90 % of 10,000 seeded draws of the constants from their ranges (section break_even of the "
-    "study; sources in docs/break-even.md); they do not include the spread of the measurements. Years, volume per "
-    "model, PUE and carbon intensity have no range: they are fixed at the study's values, except on their own axis. "
-    "Codecs are compared at the error of the trained codec on held-out rows, since one model compresses more than its "
+    "study; sources in docs/break-even.md); they do not include the spread of the measurements. Years and volume "
+    "per model have no range, since they are the axes of the two figures; nor has the study's carbon intensity. Codecs "
+    "are compared at the error of the trained codec on held-out rows, since one model compresses more than its "
     "training rows; if none were held out, at its error on the training rows (the subtitle names the rows). The price "
     "of computers and staff is not included."
 )
