@@ -1,5 +1,6 @@
 """Stages forecast and hardware: what they print of a machine with a known law, and which mistakes they refuse."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
