@@ -1,6 +1,5 @@
 """Text of other programs: bounded reads, rows that fit their header, numbers, times and their units."""
 
-import math
 import os
 import re
 from datetime import UTC, datetime
