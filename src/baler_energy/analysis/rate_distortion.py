@@ -216,12 +216,11 @@ def at_error(points: pd.DataFrame, error: float, names: Iterable[str], measure: 
         if errors[0] > error or errors[-1] < error:
             continue
         high = int(np.searchsorted(errors, error))
-        if errors[high] == error:
-            found, deviations = values[high], np.zeros(len(columns))
-        else:
-            found, deviations = _between(np.log(errors), _logarithms(values), math.log(error), high)
-        about = {f"{column}_deviation": one for column, one in zip(columns, deviations, strict=True)}
-        rows.append({"family": name} | dict(zip(columns, found, strict=True)) | about)
+        read: tuple[Floats, Floats] = values[high], np.zeros(len(columns))
+        if errors[high] != error:
+            read = _between(np.log(errors), _logarithms(values), math.log(error), high)
+        deviations = (f"{column}_deviation" for column in columns)
+        rows.append({"family": name} | dict(zip([*columns, *deviations], np.concatenate(read), strict=True)))
         if measure in columns:
             rows[-1][f"{measure}_deviation"] = 0.0
     return pd.DataFrame(rows)
