@@ -26,7 +26,7 @@ def refused(capsys: Capture, *words: str | Path) -> str:
 #: Units of forecasts in s, J and g.
 UNITS = {"ms": 1e-3, "s": 1.0, "h": 3600.0, "mJ": 1e-3, "J": 1.0, "kJ": 1e3, "MJ": 1e6, "kWh": 3.6e6}
 UNITS |= {"µg": 1e-6, "mg": 1e-3, "g": 1.0, "kg": 1e3}
-UNITS |= {"mCHF": 1e-3, "CHF": 1.0, "W": 1.0, "kW": 1e3, "": 1.0}
+UNITS |= {"µCHF": 1e-6, "mCHF": 1e-3, "CHF": 1.0, "W": 1.0, "kW": 1e3, "": 1.0}
 UNITS |= {"µg/GB": 1e-6, "mg/GB": 1e-3, "g/GB": 1.0, "kg/GB": 1e3}
 
 
