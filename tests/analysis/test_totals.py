@@ -52,7 +52,7 @@ def test_other_flags_do_not_depend_on_counters():
 
 @pytest.mark.parametrize("flag", Flag)
 def test_what_is_special_is_apart_from_what_is_wrong(flag):
-    special = flag in (Flag.MODELLED_ONLY, Flag.RESUMED)
+    special = flag in (Flag.MODELLED_ONLY, Flag.RESUMED, Flag.SIMULATED)
     expected = (None, flag.value) if special else (flag.value, None)
     assert relevant_flags([flag], [lost("rapl", "cpu")], uses_gpu=True) == expected
     assert relevant_flags([], [CPU], uses_gpu=True) == (None, None), "nothing is null, not an empty text"
