@@ -5,6 +5,8 @@ import pandas as pd
 from baler_energy.analysis.schema_summary import OF_WINDOW
 from baler_energy.analysis.statistics import Estimate
 from baler_energy.analysis.summary import summary
+from baler_energy.config.parameters import AXES, AXIS_DEFAULTS
+from baler_energy.config.shown import phrase_of
 from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.readable import Row, each, unless_missing
 from baler_energy.figures.selection import (
@@ -20,6 +22,20 @@ from baler_energy.figures.selection import (
 from baler_energy.figures.trivial import trivial_words
 
 __all__ = ["TABLE"]
+
+#: Parameters that have a column.
+_SHOWN: tuple[str, ...] = (
+    "dataset",
+    "rows",
+    "epochs",
+    "batch_size",
+    "compression_ratio",
+    "transform",
+    "engine",
+    "model",
+    "packing",
+)
+_SHOWN += ("precision", "threads", "device")
 
 
 def _make(tables: Tables) -> pd.DataFrame:
@@ -37,6 +53,7 @@ def _row(row: Row) -> dict[str, str]:
         **variant(row),
         "precision": parameter_text(row["precision"]),
         "threads": f"{row['threads']}",
+        "other settings": _others(row),
         "run on": device_name(row["device"]),
         "operation": row["operation"],
         "n": n,
@@ -48,6 +65,12 @@ def _row(row: Row) -> dict[str, str]:
         "mean RMS / range": _error(row, "mean_rms_over_range"),
         "NRMSE": _error(row, "mean_nrmse"),
     }
+
+
+def _others(row: Row) -> str:
+    """Name the parameters without a column that differ from their defaults, so that each point has a row of its own."""
+    named = (axis for axis in AXES if axis not in _SHOWN and not pd.isna(row[axis]))
+    return ", ".join(phrase_of(axis, row[axis]) for axis in named if row[axis] != AXIS_DEFAULTS.get(axis)) or "-"
 
 
 def _error(row: Row, measure: str) -> str:
@@ -100,5 +123,5 @@ TABLE = TableSpec(
     rows=_rows,
     notes=_notes,
     averaged=True,
-    main=("operation", "energy (J)", "evidence", "duration (s)", "mean RMS / range"),
+    main=("other settings", "operation", "energy (J)", "evidence", "duration (s)", "mean RMS / range"),
 )
