@@ -33,6 +33,7 @@ __all__ = [
     "interval_text",
     "notices",
     "parameter_text",
+    "point_cells",
     "points",
     "price_words",
     "scaled_unit",
@@ -48,6 +49,10 @@ AXES = tuple(name for name in parameters.AXES if name != "device")
 
 _INTEGERS = tuple(name for name in AXES if column_type(name) == "integer")
 _PREFIXES = {-9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
+
+#: Parameters that have a cell of their own in `point_cells`.
+_WITH_CELL: tuple[str, ...] = ("dataset", "rows", "epochs", "batch_size", "compression_ratio", "transform", "engine")
+_WITH_CELL += ("model", "packing", "precision", "threads", "device")
 
 #: Prefixes of the columns of errors and ratios.
 _ERRORS = ("mean_", "max_", "held_out_", "trivial_", "ratio_", "zeros_", "integers_", "columns_worse", "source_bytes")
@@ -156,6 +161,25 @@ def variant(row: Mapping[str, Any]) -> dict[str, str]:
     """Return the cells that name codec and packing; a codec without engines is named by its transform."""
     engine = f"none ({row['transform']})" if pd.isna(row["engine"]) else f"{row['engine']}"
     return {"engine": engine, "model": parameter_text(row["model"]), "packing": f"{row['packing']}"}
+
+
+def point_cells(row: Mapping[str, Any]) -> dict[str, str]:
+    """Return the cells that name a point and operation; the parameters without a cell are in ``other settings``."""
+    named = (axis for axis in parameters.AXES if axis not in _WITH_CELL and not pd.isna(row[axis]))
+    others = [phrase_of(axis, row[axis]) for axis in named if row[axis] != parameters.AXIS_DEFAULTS.get(axis)]
+    return {
+        "dataset": dataset_text(row),
+        "rows": f"{row['rows']:,}",
+        "epochs": parameter_text(row["epochs"]),
+        "batch size": parameter_text(row["batch_size"]),
+        "requested ratio": parameter_text(row["compression_ratio"]),
+        **variant(row),
+        "precision": parameter_text(row["precision"]),
+        "threads": f"{row['threads']}",
+        "other settings": ", ".join(others) or "-",
+        "run on": device_name(row["device"]),
+        "operation": row["operation"],
+    }
 
 
 def parameter_text(value: Any) -> str:

@@ -5,37 +5,18 @@ import pandas as pd
 from baler_energy.analysis.schema_summary import OF_WINDOW
 from baler_energy.analysis.statistics import Estimate
 from baler_energy.analysis.summary import summary
-from baler_energy.config.parameters import AXES, AXIS_DEFAULTS
-from baler_energy.config.shown import phrase_of
 from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.readable import Row, each, unless_missing
 from baler_energy.figures.selection import (
     carbon_words,
-    dataset_text,
-    device_name,
     estimate_text,
     interval_text,
-    parameter_text,
+    point_cells,
     price_words,
-    variant,
 )
 from baler_energy.figures.trivial import trivial_words
 
 __all__ = ["TABLE"]
-
-#: Parameters that have a column.
-_SHOWN: tuple[str, ...] = (
-    "dataset",
-    "rows",
-    "epochs",
-    "batch_size",
-    "compression_ratio",
-    "transform",
-    "engine",
-    "model",
-    "packing",
-)
-_SHOWN += ("precision", "threads", "device")
 
 
 def _make(tables: Tables) -> pd.DataFrame:
@@ -45,17 +26,7 @@ def _make(tables: Tables) -> pd.DataFrame:
 def _row(row: Row) -> dict[str, str]:
     n = f"{row['n']}" + (f" (+ {row['flagged_runs']} flagged: {row['run_flags']})" if row["flagged_runs"] else "")
     return {
-        "dataset": dataset_text(row),
-        "rows": f"{row['rows']:,}",
-        "epochs": parameter_text(row["epochs"]),
-        "batch size": parameter_text(row["batch_size"]),
-        "requested ratio": parameter_text(row["compression_ratio"]),
-        **variant(row),
-        "precision": parameter_text(row["precision"]),
-        "threads": f"{row['threads']}",
-        "other settings": _others(row),
-        "run on": device_name(row["device"]),
-        "operation": row["operation"],
+        **point_cells(row),
         "n": n,
         "energy (J)": _windowed(row, "energy_j", missing="not measured"),
         "evidence": unless_missing(f"{row['energy_evidence']}, {row['energy_scope']}", row["energy_evidence"], "none"),
@@ -65,12 +36,6 @@ def _row(row: Row) -> dict[str, str]:
         "mean RMS / range": _error(row, "mean_rms_over_range"),
         "NRMSE": _error(row, "mean_nrmse"),
     }
-
-
-def _others(row: Row) -> str:
-    """Name the parameters without a column that differ from their defaults, so that each point has a row of its own."""
-    named = (axis for axis in AXES if axis not in _SHOWN and not pd.isna(row[axis]))
-    return ", ".join(phrase_of(axis, row[axis]) for axis in named if row[axis] != AXIS_DEFAULTS.get(axis)) or "-"
 
 
 def _error(row: Row, measure: str) -> str:
