@@ -32,6 +32,7 @@ __all__ = [
     "flagged_sentence",
     "interval_text",
     "notices",
+    "other_settings",
     "parameter_text",
     "point_cells",
     "points",
@@ -165,8 +166,6 @@ def variant(row: Mapping[str, Any]) -> dict[str, str]:
 
 def point_cells(row: Mapping[str, Any]) -> dict[str, str]:
     """Return the cells that name a point and operation; the parameters without a cell are in ``other settings``."""
-    named = (axis for axis in parameters.AXES if axis not in _WITH_CELL and not pd.isna(row[axis]))
-    others = [phrase_of(axis, row[axis]) for axis in named if row[axis] != parameters.AXIS_DEFAULTS.get(axis)]
     return {
         "dataset": dataset_text(row),
         "rows": f"{row['rows']:,}",
@@ -176,10 +175,17 @@ def point_cells(row: Mapping[str, Any]) -> dict[str, str]:
         **variant(row),
         "precision": parameter_text(row["precision"]),
         "threads": f"{row['threads']}",
-        "other settings": ", ".join(others) or "-",
+        "other settings": other_settings(row, [axis for axis in parameters.AXES if axis not in _WITH_CELL]) or "-",
         "run on": device_name(row["device"]),
         "operation": row["operation"],
     }
+
+
+def other_settings(row: Mapping[str, Any], axes: Iterable[str]) -> str:
+    """Name the parameters among `axes` that differ from their defaults; empty if none does."""
+    known = {axis: value for axis in axes if not pd.isna(value := row.get(axis))}
+    changed = (axis for axis, value in known.items() if value != parameters.AXIS_DEFAULTS.get(axis))
+    return ", ".join(phrase_of(axis, known[axis]) for axis in changed)
 
 
 def parameter_text(value: Any) -> str:
