@@ -31,7 +31,7 @@ from baler_energy.figures.selection import (
 from baler_energy.figures.setting_rows import headline
 from baler_energy.figures.stated import cell_text, constant_words, few_words, headline_text, over_repeats
 from baler_energy.figures.tables.codecs import worth_words
-from baler_energy.figures.tables.ratios import FORMAT, RATIOS, ratios, saving, unknown_source
+from baler_energy.figures.tables.ratios import FORMAT, RATIOS, ratios, saving, trained_as, unknown_source
 from baler_energy.figures.trivial import trivial_error
 from baler_energy.figures.worse_than_mean import compared_with_means
 from baler_energy.runnable import LeftOut
@@ -299,8 +299,7 @@ def _quality(here: pd.DataFrame) -> list[str]:
 def _sizes(tables: Tables, here: pd.DataFrame) -> pd.DataFrame:
     """Row of `ratios` for the study's centre."""
     found = at_point(ratios(tables), {name: here[name].iloc[0] for name in FORMAT})
-    of_epochs: pd.DataFrame = found[found["epochs"].isna() | (found["epochs"] == here["epochs"].iloc[0])]
-    return of_epochs
+    return trained_as(found, here.iloc[0].to_dict())
 
 
 def _machines(runs: pd.DataFrame) -> list[str]:

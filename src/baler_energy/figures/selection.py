@@ -32,7 +32,9 @@ __all__ = [
     "flagged_sentence",
     "interval_text",
     "notices",
+    "other_settings",
     "parameter_text",
+    "point_cells",
     "points",
     "price_words",
     "scaled_unit",
@@ -49,6 +51,10 @@ AXES = tuple(name for name in parameters.AXES if name != "device")
 
 _INTEGERS = tuple(name for name in AXES if column_type(name) == "integer")
 _PREFIXES = {-9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
+
+#: Parameters that have a cell of their own in `point_cells`.
+_WITH_CELL: tuple[str, ...] = ("dataset", "rows", "epochs", "batch_size", "compression_ratio", "transform", "engine")
+_WITH_CELL += ("model", "packing", "precision", "threads", "device")
 
 #: Prefixes of the columns of errors and ratios.
 _ERRORS = ("mean_", "max_", "held_out_", "trivial_", "ratio_", "zeros_", "integers_", "columns_worse", "source_bytes")
@@ -161,6 +167,30 @@ def variant(row: Mapping[str, Any]) -> dict[str, str]:
     """Return the cells that name codec and packing; a codec without engines is named by its transform."""
     engine = f"none ({row['transform']})" if pd.isna(row["engine"]) else f"{row['engine']}"
     return {"engine": engine, "model": parameter_text(row["model"]), "packing": f"{row['packing']}"}
+
+
+def point_cells(row: Mapping[str, Any]) -> dict[str, str]:
+    """Return the cells that name a point and operation; the parameters without a cell are in ``other settings``."""
+    return {
+        "dataset": dataset_text(row),
+        "rows": f"{row['rows']:,}",
+        "epochs": parameter_text(row["epochs"]),
+        "batch size": parameter_text(row["batch_size"]),
+        "requested ratio": parameter_text(row["compression_ratio"]),
+        **variant(row),
+        "precision": parameter_text(row["precision"]),
+        "threads": f"{row['threads']}",
+        "other settings": other_settings(row, [axis for axis in parameters.AXES if axis not in _WITH_CELL]) or "-",
+        "run on": device_name(row["device"]),
+        "operation": row["operation"],
+    }
+
+
+def other_settings(row: Mapping[str, Any], axes: Iterable[str]) -> str:
+    """Name the parameters among `axes` that differ from their defaults; empty if none does."""
+    known = {axis: value for axis in axes if not pd.isna(value := row.get(axis))}
+    changed = (axis for axis, value in known.items() if value != parameters.AXIS_DEFAULTS.get(axis))
+    return ", ".join(phrase_of(axis, known[axis]) for axis in changed)
 
 
 def parameter_text(value: Any) -> str:

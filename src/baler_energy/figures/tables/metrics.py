@@ -14,13 +14,10 @@ from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.selection import (
     AXES,
     OPERATIONS,
-    dataset_text,
-    device_name,
     estimate_text,
     interval_text,
-    parameter_text,
+    point_cells,
     scaled_unit,
-    variant,
 )
 
 __all__ = ["TABLE"]
@@ -56,16 +53,7 @@ def _place(key: Mapping[str, Any], part: pd.DataFrame) -> dict[str, str]:
     bad = flagged(part)
     evidence = key["energy_evidence"]
     return {
-        "dataset": dataset_text(key),
-        "rows": f"{key['rows']:,}",
-        "epochs": parameter_text(key["epochs"]),
-        "batch size": parameter_text(key["batch_size"]),
-        "requested ratio": parameter_text(key["compression_ratio"]),
-        **variant(key),
-        "precision": parameter_text(key["precision"]),
-        "threads": f"{key['threads']}",
-        "run on": device_name(key["device"]),
-        "operation": key["operation"],
+        **point_cells(key),
         "n": f"{len(part) - len(bad)}" + (f" (+ {len(bad)} flagged: {flag_words(bad)})" if len(bad) else ""),
         "energy evidence": "none" if pd.isna(evidence) else f"{evidence}, {key['energy_scope']}",
     }
@@ -116,5 +104,5 @@ TABLE = TableSpec(
     count=_count,
     notes=_absent,
     averaged=True,
-    main=("operation", "energy evidence", "Energy", "Energy per row", "Throughput"),
+    main=("other settings", "operation", "energy evidence", "Energy", "Energy per row", "Throughput"),
 )

@@ -1,17 +1,25 @@
 """Compression ratios, split into the gains of the autoencoder and the packing."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pandas as pd
 
 from baler_energy.codecs.packing import Packing
-from baler_energy.config.shown import phrase_of
+from baler_energy.config.shown import column_type, phrase_of
 from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.readable import Row, each, unless_missing
-from baler_energy.figures.selection import at_point, centre_of, parameter_text, variant, with_error
+from baler_energy.figures.selection import (
+    AXES,
+    at_point,
+    centre_of,
+    other_settings,
+    parameter_text,
+    variant,
+    with_error,
+)
 
-__all__ = ["FORMAT", "GAINS", "RATIOS", "TABLE", "ratios", "saving", "unknown_source"]
+__all__ = ["FORMAT", "GAINS", "RATIOS", "TABLE", "TRAINING", "ratios", "saving", "trained_as", "unknown_source"]
 
 #: Ratios by column, and their labels.
 RATIOS = {
@@ -44,25 +52,29 @@ FORMAT = (
     "precision",
     "packing",
 )
+#: What it also depends on if the packing depends on the values of the latents or on the errors.
+TRAINING = tuple(axis for axis in AXES if axis not in (*FORMAT, "compression_ratio", "threads"))
+_OTHERS = tuple(axis for axis in TRAINING if axis != "epochs")
 
 
 def ratios(tables: Tables) -> pd.DataFrame:
     """Return the compression ratios, split into the gains of the autoencoder and the packing.
 
     They only depend on the training if the packing is a lossless coder or has an error bound; such a packing has a row
-    for each number of epochs.
+    for each training.
 
     Returns
     -------
     pandas.DataFrame
-        A row per combination of `FORMAT` and ``epochs`` (null: any): mean ``compressed_bytes``; ``..._bytes_per_row``
+        A row per combination of `FORMAT` and `TRAINING` (null: any): mean ``compressed_bytes``; ``..._bytes_per_row``
         of the compressed file, of the original in its recorded formats and as float64, of the latents as computed and
         as stored, and of corrections; the ratios `RATIOS` and `GAINS` (null if a size is unknown), and ``n`` runs.
     """
     known = with_error(tables["runs"]).dropna(subset=["compressed_bytes"])
-    varies = [_depends_on_training(str(packing)) for packing in known["packing"]]
-    known = known.assign(epochs=known["epochs"].astype("Int64").where(pd.Series(varies, index=known.index, dtype=bool)))
-    grouped = known.groupby([*FORMAT, "epochs"], sort=True, observed=True, dropna=False)
+    varies = known["packing"].map(lambda packing: _depends_on_training(str(packing))).astype(bool)
+    whole = known.astype({name: "Int64" for name in TRAINING if column_type(name) == "integer"})
+    known = known.assign(**{name: whole[name].where(varies) for name in TRAINING})
+    grouped = known.groupby([*FORMAT, *TRAINING], sort=True, observed=True, dropna=False)
     table = grouped[["compressed_bytes", *_PARTS, *RATIOS, *GAINS]].mean()
     table.insert(0, "n", grouped.size())
     table = table.reset_index()
@@ -81,6 +93,18 @@ def _depends_on_training(packing: str) -> bool:
     """Whether the stored size depends on the values of the latents or on the errors."""
     asked = Packing.parse(packing)
     return asked.coder is not None or asked.error_bound is not None
+
+
+def trained_as(table: pd.DataFrame, point: Mapping[Any, Any], free: Collection[str] = ()) -> pd.DataFrame:
+    """Rows of `ratios` of a point's training, except for the parameters in `free`, or of any training."""
+    of_any = same = pd.Series(True, index=table.index)
+    for name in TRAINING:
+        missing = table[name].isna()
+        of_any = of_any & missing
+        if name not in free:
+            equal = missing if pd.isna(point[name]) else (table[name] == point[name]).fillna(False).astype(bool)
+            same = same & equal
+    return table[of_any | same]
 
 
 def saving(row: Mapping[Any, Any]) -> str:
@@ -113,6 +137,7 @@ def _where(row: Mapping[Any, Any]) -> str:
     epochs = row.get("epochs")
     words = [f"{row['rows']:,} rows", f"packing {row['packing']}" if row["packing"] != "none" else ""]
     words.append("" if epochs is None or pd.isna(epochs) else phrase_of("epochs", epochs))
+    words.append(other_settings(row, _OTHERS))
     return ", ".join([row["dataset"], *filter(None, words)])
 
 
@@ -125,6 +150,7 @@ def _row(row: Row) -> dict[str, str]:
         **variant(row),
         "precision": parameter_text(row["precision"]),
         "epochs": unless_missing(parameter_text(row["epochs"]), row["epochs"], "any"),
+        "other settings": other_settings(row, _OTHERS) or "-",
         "compressed file (B)": f"{row['compressed_bytes']:,.0f}",
         **{label: unless_missing(f"{row[name]:.3f}", row[name]) for name, label in (RATIOS | GAINS).items()},
     }
@@ -134,7 +160,8 @@ def _notes(frame: pd.DataFrame, tables: Tables) -> list[str]:
     """Write the saving for each size of the table, with the centre's engine, model and packing, and what is unknown."""
     runs = tables["runs"]
     centre = centre_of(runs)
-    alike = at_point(frame, {axis: centre[axis] for axis in ("transform", "engine", "model", "precision", "packing")})
+    format_of_centre = {axis: centre[axis] for axis in ("transform", "engine", "model", "precision", "packing")}
+    alike = trained_as(at_point(frame, format_of_centre), centre, free=("epochs",))
     unknown = runs.dropna(subset=["source_bytes_reason"]).groupby("dataset", observed=True, sort=False)
     reasons = [f"{name}, ratio over the source file: {unknown_source(own, _OVER_SOURCE[0])}." for name, own in unknown]
     return [*(saving(row) for row in alike.to_dict("records")), *reasons]
@@ -147,7 +174,7 @@ TABLE = TableSpec(
     "needs, and the gains of the autoencoder and the packing. The source file counts with the bytes on disk of the "
     "columns and rows that were read: for a part of the columns, those of their baskets, pages or column chunks (ROOT, "
     "Parquet). Below 1 the data grew. With a lossless packing or an "
-    "error bound, sizes depend on the training's epochs.",
+    "error bound, sizes depend on the training, whose epochs and other settings the row names.",
     make=ratios,
     rows=each(_row),
     notes=_notes,

@@ -9,14 +9,11 @@ from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.readable import Row, each, unless_missing
 from baler_energy.figures.selection import (
     carbon_words,
-    dataset_text,
-    device_name,
     estimate_text,
     interval_text,
-    parameter_text,
+    point_cells,
     price_words,
     sci_words,
-    variant,
 )
 from baler_energy.figures.trivial import trivial_words
 
@@ -30,16 +27,7 @@ def _make(tables: Tables) -> pd.DataFrame:
 def _row(row: Row) -> dict[str, str]:
     n = f"{row['n']}" + (f" (+ {row['flagged_runs']} flagged: {row['run_flags']})" if row["flagged_runs"] else "")
     return {
-        "dataset": dataset_text(row),
-        "rows": f"{row['rows']:,}",
-        "epochs": parameter_text(row["epochs"]),
-        "batch size": parameter_text(row["batch_size"]),
-        "requested ratio": parameter_text(row["compression_ratio"]),
-        **variant(row),
-        "precision": parameter_text(row["precision"]),
-        "threads": f"{row['threads']}",
-        "run on": device_name(row["device"]),
-        "operation": row["operation"],
+        **point_cells(row),
         "n": n,
         "energy (J)": _windowed(row, "energy_j", missing="not measured"),
         "evidence": unless_missing(f"{row['energy_evidence']}, {row['energy_scope']}", row["energy_evidence"], "none"),
@@ -103,5 +91,5 @@ TABLE = TableSpec(
     rows=_rows,
     notes=_notes,
     averaged=True,
-    main=("operation", "energy (J)", "evidence", "duration (s)", "mean RMS / range"),
+    main=("other settings", "operation", "energy (J)", "evidence", "duration (s)", "mean RMS / range"),
 )
