@@ -135,7 +135,7 @@ def test_the_energy_of_every_run_is_the_integral_of_the_curve(study, records):
             value, bound = energy_of(record, component)
             assert distance(value, bounds_j(study, record, name, DELAY_S)) <= bound, record.run_id
             deviations.append(distance(value, bounds_j(study, record, name, 0.0)) / value)
-        assert median(deviations) < 0.01
+        assert median(deviations) < 0.005
 
 
 def test_the_power_follows_the_load(records):
@@ -189,8 +189,9 @@ def test_metrics_rank_as_by_the_known_energy(study, records, dataset):
     for name in ("rank_correlation", "proportional", "power"):
         pd.testing.assert_series_equal(found[name], true[name], atol=0.1, rtol=0.1)
     train = true.loc["train"]
-    assert train["rank_correlation"]["cpu_time_s"] > 0.9 > abs(train["rank_correlation"]["parameters"])
-    assert train["power"]["cpu_time_s"] < train["power"][["macs", "rows_passed", "byte", "parameters"]].min()
+    assert train["rank_correlation"]["cpu_time_s"] > 0.8 > train["rank_correlation"]["parameters"]
+    deviation = train[["proportional", "power"]].min(axis=1)
+    assert deviation["cpu_time_s"] < deviation[["macs", "rows_passed", "byte", "parameters"]].min()
     assert "so from the energy itself" in train["reason"]["strubell"]
     assert train["reason"]["codecarbon_j"] == "no run has a value", "codecarbon read the counters itself"
     assert advice(found.reset_index())
