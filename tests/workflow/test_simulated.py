@@ -6,7 +6,6 @@ Its energies are known, so every chapter of the report is checked in its measure
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
@@ -83,7 +82,7 @@ FIGURES = {
 
 
 @pytest.fixture(scope="module")
-def study(make_workspace, tmp_path_factory) -> Iterator[tuple[Path, Truth, float]]:
+def study(make_workspace, tmp_path_factory) -> tuple[Path, Truth, float]:
     """Run the study; return its results, the true energies, and what the wall clock is ahead of the monotonic one."""
     workspace, state = make_workspace(), tmp_path_factory.mktemp("machine")
     command = [sys.executable, "-m", "baler_energy.cli", "study", "--configfile", str(workspace.study(**STUDY))]
