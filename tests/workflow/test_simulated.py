@@ -6,7 +6,6 @@ Its energies are known, so every chapter of the report is checked in its measure
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
@@ -83,7 +82,7 @@ FIGURES = {
 
 
 @pytest.fixture(scope="module")
-def study(make_workspace, tmp_path_factory) -> Iterator[tuple[Path, Truth, float]]:
+def study(make_workspace, tmp_path_factory) -> tuple[Path, Truth, float]:
     """Run the study; return its results, the true energies, and what the wall clock is ahead of the monotonic one."""
     workspace, state = make_workspace(), tmp_path_factory.mktemp("machine")
     command = [sys.executable, "-m", "baler_energy.cli", "study", "--configfile", str(workspace.study(**STUDY))]
@@ -135,7 +134,7 @@ def test_the_energy_of_every_run_is_the_integral_of_the_curve(study, records):
             value, bound = energy_of(record, component)
             assert distance(value, bounds_j(study, record, name, DELAY_S)) <= bound, record.run_id
             deviations.append(distance(value, bounds_j(study, record, name, 0.0)) / value)
-        assert median(deviations) < 0.01
+        assert median(deviations) < 0.005
 
 
 def test_the_power_follows_the_load(records):
@@ -189,8 +188,9 @@ def test_metrics_rank_as_by_the_known_energy(study, records, dataset):
     for name in ("rank_correlation", "proportional", "power"):
         pd.testing.assert_series_equal(found[name], true[name], atol=0.1, rtol=0.1)
     train = true.loc["train"]
-    assert train["rank_correlation"]["cpu_time_s"] > 0.9 > abs(train["rank_correlation"]["parameters"])
-    assert train["power"]["cpu_time_s"] < train["power"][["macs", "rows_passed", "byte", "parameters"]].min()
+    assert train["rank_correlation"]["cpu_time_s"] > 0.8 > train["rank_correlation"]["parameters"]
+    deviation = train[["proportional", "power"]].min(axis=1)
+    assert deviation["cpu_time_s"] < deviation[["macs", "rows_passed", "byte", "parameters"]].min()
     assert "so from the energy itself" in train["reason"]["strubell"]
     assert train["reason"]["codecarbon_j"] == "no run has a value", "codecarbon read the counters itself"
     assert advice(found.reset_index())
