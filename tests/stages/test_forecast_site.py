@@ -91,6 +91,7 @@ def test_a_year_at_a_site_is_the_law_times_its_jobs(capsys: Capture, exact: Path
 def test_too_few_nodes_are_reported_with_the_number_that_is_needed(capsys: Capture, exact: Path) -> None:
     words = [*JOB, "--per-year", "0.5PB", "--nodes", "2", "--reads", "2", "--volume-per-model", "5TB"]
     said = printed(capsys, *words, "--hardware", exact)
+    assert "0.5PB" in words and "500 TB a year on 2 nodes" in said
     seconds, joules = year(500e12, 100)
     needed = math.ceil(seconds / YEAR_S)
     assert needed > 2

@@ -284,5 +284,5 @@ def _count(number: float, noun: str) -> str:
 def _size(volume_bytes: float) -> str:
     from baler_energy.figures.selection import scaled_unit
 
-    factor, unit = scaled_unit([volume_bytes], "B")
+    factor, unit = (1e-15, "PB") if volume_bytes >= 1e15 else scaled_unit([volume_bytes], "B")
     return f"{volume_bytes * factor:.4g} {unit}"
