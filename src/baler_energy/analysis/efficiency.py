@@ -156,7 +156,7 @@ def _row(run: Record, found: _Found) -> dict[str, _Value]:
 def _why_no_sci(run: Record) -> str:
     """Say why a run has no Software Carbon Intensity."""
     if pd.isna(run["embodied_co2e_kg"]):
-        return "the study states no embodied emissions (key embodied)"
+        return "the study states no embodied emissions"
     return "the CO2e is unknown" if pd.isna(run["co2e_kg"]) else _NO_SIZE
 
 

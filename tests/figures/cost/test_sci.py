@@ -49,7 +49,7 @@ def test_without_the_key_there_is_none_and_the_reason_is_given(tables: Tables, s
     assert f"{reason}." in notes(spec, frame, tables)
     page = overview(tables, "mine", {})
     assert reason in page and "SCI (modelled)" not in page
-    assert absent(tables)["sci_kg_per_gb"] == "the study states no embodied emissions (key embodied)"
+    assert absent(tables)["sci_kg_per_gb"] == "the study states no embodied emissions"
 
     runs = stated["runs"].assign(co2e_kg=float("nan"), sci_kg_per_gb=float("nan"))
     without = stated | {"runs": runs}
