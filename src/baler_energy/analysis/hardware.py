@@ -49,7 +49,7 @@ class Cost(Config):
 
 
 class OtherCodec(Config):
-    """The best codec without epochs, with the largest ratio at the error of a codec that trains in epochs."""
+    """The codec without epochs that has the largest ratio at the error of a codec that trains in epochs."""
 
     name: str
     """Name of the codec."""

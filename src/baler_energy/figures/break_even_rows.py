@@ -48,6 +48,8 @@ _NEEDED = ["ratio", "compress_j_per_gb", "decompress_j_per_gb", *_MODEL]
 _COSTS = COSTS | {"train": TRAINING}
 _MORE = [f"{name}{end}" for pair in _COSTS.values() for name in pair for end in ("", "_half_width")]
 _KNOWN = list(dict.fromkeys([*_NEEDED, *_MORE]))
+#: What is unknown of these between two points of a curve (`at_error`); null at a point.
+_DEVIATIONS = [f"{name}_deviation" for pair in _COSTS.values() for name in pair]
 #: Errors in which codecs are matched, on rows that a codec was not trained on: what a model is worth for more data than
 #: its training rows. A codec without training has the same error on all rows of the same kind.
 _ON_NEW_ROWS, _RELATIVE = "error_on_new_rows", "relative_error_on_new_rows"
@@ -256,7 +258,7 @@ def _best(row: Row, others: pd.DataFrame, measure: str) -> Row | None:
 
 def _largest(known: pd.DataFrame, others: pd.DataFrame) -> Row | None:
     """Return the codec with the largest ratio among rows of `others`, or interpolated from them."""
-    known = known[["family", *_KNOWN]].reset_index(drop=True)
+    known = known.reindex(columns=["family", *_KNOWN, *_DEVIATIONS]).reset_index(drop=True)
     # What is not trained has no model. `at_error` interpolates no zeros.
     untrained = known["family"].isin(others.loc[~others["trains"].astype(bool), "family"])
     known.loc[untrained, _MODEL] = 0.0
@@ -313,5 +315,7 @@ def other_codec(tables: Tables, study: str) -> OtherCodec | None:
 
 
 def _mean(row: Row, name: str) -> Mean:
-    half_width = float(row[f"{name}_half_width"])
-    return Mean(value=float(row[name]), half_width=half_width if np.isfinite(half_width) else None)
+    value, half_width, deviation = (float(row[f"{name}{end}"]) for end in ("", "_half_width", "_deviation"))
+    if not np.isfinite(half_width):
+        return Mean(value=value, half_width=None)
+    return Mean(value=value, half_width=float(np.hypot(half_width, value * np.nan_to_num(deviation))))
