@@ -41,17 +41,17 @@ def work(parameters: Mapping[str, Any], operation: str) -> dict[str, float]:
         Amount by name of `TERMS`, NaN if it does not apply or is unknown, as for a pruned network, whose widths are
         unknown. A multiply-accumulate of the matrix products counts as two FLOPs; only networks have them. Bytes are
         the numbers that have to move at least: the table in each pass, the network's weights in each step, and the
-        output. Also ``rows_passed``: rows times epochs; and ``size``: that times the multiply-accumulates per row.
+        output of each layer, in training three times (written, read for the gradient, and that gradient). Also
+        ``rows_passed``: rows times epochs; and ``size``: that times the multiply-accumulates per row.
     """
     trains = operation == Operation.TRAIN
-    rows, columns = float(parameters["rows"]), int(parameters["columns"])
+    rows = float(parameters["rows"])
     epochs = parameters.get("epochs_run") or parameters["epochs"]
     passes = float(epochs or 1) if trains else 1.0
     batch = parameters["batch_size"]
     steps = passes * math.ceil(rows / batch) if batch else math.nan
-    macs, weights = _network(parameters, operation)
-    latent = int(parameters["latent_columns"] or columns)
-    numbers = rows * (passes * columns + (0 if trains else latent)) + weights * (steps if batch else 1)
+    macs, weights, moved = _network(parameters, operation)
+    numbers = rows * passes * moved + weights * (steps if batch else 1)
     return {
         "job": 1.0,
         "epoch": passes if trains and epochs else math.nan,
@@ -63,15 +63,23 @@ def work(parameters: Mapping[str, Any], operation: str) -> dict[str, float]:
     }
 
 
-def _network(parameters: Mapping[str, Any], operation: str) -> tuple[float, float]:
-    """Multiply-accumulates per row and pass, and weights that every step reads."""
+def _network(parameters: Mapping[str, Any], operation: str) -> tuple[float, float, float]:
+    """Multiply-accumulates per row and pass, weights that every step reads, and numbers that move per row and pass."""
+    columns = int(parameters["columns"])
+    latent = int(parameters["latent_columns"] or columns)
     if parameters["model"] is None:
-        return math.nan, 0.0
+        return math.nan, 0.0, columns + (0 if operation == Operation.TRAIN else latent)
     per_row = macs_per_row(operation, parameters)
     if isinstance(per_row, str):
-        return math.nan, math.nan
-    sizes = network(parameters["model"]).sized(int(parameters["columns"]), int(parameters["latent_columns"]))
-    return float(sizes.training_macs if operation == Operation.TRAIN else per_row), float(sizes.parameters)
+        return math.nan, math.nan, math.nan
+    sizes = network(parameters["model"]).sized(columns, latent)
+    encoded, decoded = sizes.encode_outputs, sizes.decode_outputs
+    moved = {
+        Operation.TRAIN: columns + 3 * (encoded + decoded),
+        Operation.COMPRESS: columns + encoded,
+        Operation.DECOMPRESS: latent + decoded,
+    }[Operation(operation)]
+    return float(sizes.training_macs if operation == Operation.TRAIN else per_row), float(sizes.parameters), moved
 
 
 def with_work(runs: pd.DataFrame) -> pd.DataFrame:

@@ -169,6 +169,16 @@ class Architecture:
         """
         return 3 * (self.encode_macs + self.decode_macs) - self.columns * self.hidden[0]
 
+    @property
+    def encode_outputs(self) -> int:
+        """Numbers that the encoder's layers put out per row, the latent columns included."""
+        return sum(outputs for _, outputs in self.encoder.values())
+
+    @property
+    def decode_outputs(self) -> int:
+        """Numbers that the decoder's layers put out per row, the columns included."""
+        return sum(outputs for _, outputs in self.decoder.values())
+
     def training_results(self, losses: Sequence[float], rows: int) -> dict[str, str | int | float | bool | None]:
         """Give the record's entries for a training on `rows` rows, from the epochs' losses."""
         macs = self.training_macs * rows * len(losses)
