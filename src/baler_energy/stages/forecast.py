@@ -294,7 +294,11 @@ def _words(part: Part) -> str:
         if ratios
     ]
     deviations = ", ".join(checked)
-    return f"{said} Runs {law.factor:.3g} times larger than those in a fit deviated from it by {deviations} (median)."
+    beyond = "; the law was not checked beyond that, so the interval may be too narrow" if factor > law.factor else ""
+    return (
+        f"{said} Runs {law.factor:.3g} times larger than those in a fit deviated from it by {deviations} "
+        f"(median){beyond}."
+    )
 
 
 def _median(ratios: tuple[float, ...]) -> float:
