@@ -210,9 +210,11 @@ def at_error(points: pd.DataFrame, error: float, names: Iterable[str], measure: 
     the deviation is then the distance to the farther one, as if the curve could be anywhere between the two.
     """
     columns, rows = list(names), []
-    for name, curve in points[points[measure] > 0].groupby("family", sort=False, observed=True):
-        known = curve.sort_values(measure)
-        errors, values = known[measure].to_numpy(float), known[columns].to_numpy(float)
+    known = points[points[measure] > 0].sort_values(measure)
+    places, families = pd.factorize(known["family"])
+    all_errors, all_values = known[measure].to_numpy(float), known[columns].to_numpy(float)
+    for place, name in enumerate(families):
+        errors, values = all_errors[places == place], all_values[places == place]
         if errors[0] > error or errors[-1] < error:
             continue
         high = int(np.searchsorted(errors, error))
