@@ -394,8 +394,8 @@ def with_error(runs: pd.DataFrame) -> pd.DataFrame:
     For a codec without training it is the row of the first operation.
     """
     turn = runs["operation"].map({operation: place for place, operation in enumerate(OPERATIONS)}).astype(float)
-    first = runs.assign(_turn=turn).sort_values("_turn", kind="stable").drop_duplicates("run_id")
-    return with_results(runs).loc[first.index[first["_turn"].notna()].sort_values()]
+    first = runs["run_id"].loc[turn.dropna().sort_values(kind="stable").index].drop_duplicates()
+    return with_results(runs).loc[first.index.sort_values()]
 
 
 def with_results(runs: pd.DataFrame) -> pd.DataFrame:

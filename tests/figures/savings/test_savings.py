@@ -42,7 +42,7 @@ def with_settings(runs: pd.DataFrame) -> pd.DataFrame:
     around = runs[(runs["rows"] == 30_000) & (runs["batch_size"] == 512) & (runs["threads"] == 2)]
     added = [_changed(around, change, *effect) for change, effect in zip(CHANGES, EFFECTS, strict=True)]
     added.append(_changed(around, RECOMMENDED, 0.3, 0.045))
-    return pd.concat([runs, *added], ignore_index=True)
+    return pd.concat([runs, *added], ignore_index=True).copy()  # a copy has one block per type
 
 
 def _changed(runs: pd.DataFrame, change, cost: float, error: float) -> pd.DataFrame:
