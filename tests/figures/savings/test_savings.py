@@ -42,7 +42,7 @@ def with_settings(runs: pd.DataFrame) -> pd.DataFrame:
     around = runs[(runs["rows"] == 30_000) & (runs["batch_size"] == 512) & (runs["threads"] == 2)]
     added = [_changed(around, change, *effect) for change, effect in zip(CHANGES, EFFECTS, strict=True)]
     added.append(_changed(around, RECOMMENDED, 0.3, 0.045))
-    return pd.concat([runs, *added], ignore_index=True).copy()  # a copy has one block per type
+    return pd.concat([runs, *added], ignore_index=True).copy()  # one block per type, as in a table that is read
 
 
 def _changed(runs: pd.DataFrame, change, cost: float, error: float) -> pd.DataFrame:
@@ -162,7 +162,7 @@ def test_networks_that_baler_does_not_read_are_marked(settings: Tables) -> None:
     around = runs[(runs["start"] == "pca") & (runs["engine"] == "reference")]
     others = ({"model": "skip-64"}, {"model": "200-100"}, {"pruning": "neurons-0.5"}, {"pruning": "weights-0.5"})
     added = [_changed(around, change, 1.0, 1.0) for change in others]
-    more = {**settings, "runs": pd.concat([runs, *added], ignore_index=True)}
+    more = {**settings, "runs": pd.concat([runs, *added], ignore_index=True).copy()}
     texts = readable(TABLE, TABLE.make(more)).set_index("change")["Baler reads it"]
     answers = {"model skip-64": "no", "model 200-100": "no", "pruning neurons-0.5": "padded"}
     for words, answer in (answers | {"pruning weights-0.5": "yes"}).items():
