@@ -15,6 +15,7 @@ from collected import Results, edited, make
 from baler_energy.analysis import tidy
 from baler_energy.analysis.schema import TABLES
 from baler_energy.cli import main
+from baler_energy.config.study import load_study
 from baler_energy.errors import InputError
 from baler_energy.profilers.hotspots import Hotspot, write_hotspots
 from baler_energy.stages.run_files import read_hotspots
@@ -60,6 +61,24 @@ def test_the_study_as_it_was_measured_is_collected(results: Results, capsys: pyt
     native = (runs["ratio_native_bytes"] * runs["compressed_bytes"]).to_numpy()
     assert runs["native_bytes"].to_numpy() == pytest.approx(native)
     assert runs["energy_j_per_mb"].to_numpy() == pytest.approx((runs["energy_j"] / native * 1e6).to_numpy())
+
+
+def test_embodied_emissions_price_and_intensity_are_collected(results: Results) -> None:
+    stated = {"machine_co2e_kg": 1200, "lifetime_years": 4, "citation": "data sheet"}
+    rates = {"carbon_intensity_g_per_kwh": 100, "price_per_kwh": 0.25, "currency": "CHF", "embodied": stated}
+    study = load_study(results.study.model_dump(mode="json", exclude_unset=True) | rates)
+    dataset = replace(results, study=study).collect()
+    runs, table = (pd.read_parquet(dataset / f"{name}.parquet") for name in ("runs", "summary"))
+    kwh, gigabytes = runs["energy_j"] / 3.6e6, runs["native_bytes"] / 1e9
+    made = 1200 * runs["duration_s"] / (4 * 365.25 * 86400)
+    assert runs["embodied_co2e_kg"].to_numpy() == pytest.approx(made.to_numpy())
+    assert runs["sci_kg_per_gb"].to_numpy() == pytest.approx(((0.1 * kwh + made) / gigabytes).to_numpy())
+    assert runs["electricity_cost"].to_numpy() == pytest.approx((0.25 * kwh).to_numpy())
+    # These tiny runs may all be flagged.
+    for name in ("sci{}_kg_per_gb", "electricity{}_cost"):
+        of_all = table[name.format("")].fillna(table[name.format("_flagged_low")])
+        assert of_all.notna().all() and (of_all > 0).all()
+    assert set(runs["embodied_source"]) == {"1200 kg over 4 years, reserved share 1 (data sheet)"}
 
 
 def test_the_summary_averages_the_runs_that_count(results: Results) -> None:
