@@ -52,9 +52,8 @@ AXES = tuple(name for name in parameters.AXES if name != "device")
 _INTEGERS = tuple(name for name in AXES if column_type(name) == "integer")
 _PREFIXES = {-9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T"}
 
-#: Parameters that have a cell of their own in `point_cells`.
-_WITH_CELL: tuple[str, ...] = ("dataset", "rows", "epochs", "batch_size", "compression_ratio", "transform", "engine")
-_WITH_CELL += ("model", "packing", "precision", "threads", "device")
+#: Parameters that are not among the settings in `point_cells`; the number of threads has no default.
+_PLACES = ("dataset", "rows", "epochs", "threads", "device")
 
 #: Prefixes of the columns of errors and ratios.
 _ERRORS = ("mean_", "max_", "held_out_", "trivial_", "ratio_", "zeros_", "integers_", "columns_worse", "source_bytes")
@@ -170,17 +169,17 @@ def variant(row: Mapping[str, Any]) -> dict[str, str]:
 
 
 def point_cells(row: Mapping[str, Any]) -> dict[str, str]:
-    """Return the cells that name a point and operation; the parameters without a cell are in ``other settings``."""
+    """Return the cells that name a point and operation; ``settings`` are all parameters that are not the default."""
     return {
         "dataset": dataset_text(row),
         "rows": f"{row['rows']:,}",
         "epochs": parameter_text(row["epochs"]),
+        "settings": other_settings(row, [axis for axis in parameters.AXES if axis not in _PLACES]) or "default",
         "batch size": parameter_text(row["batch_size"]),
         "requested ratio": parameter_text(row["compression_ratio"]),
         **variant(row),
         "precision": parameter_text(row["precision"]),
         "threads": f"{row['threads']}",
-        "other settings": other_settings(row, [axis for axis in parameters.AXES if axis not in _WITH_CELL]) or "-",
         "run on": device_name(row["device"]),
         "operation": row["operation"],
     }

@@ -104,5 +104,5 @@ TABLE = TableSpec(
     count=_count,
     notes=_absent,
     averaged=True,
-    main=("other settings", "operation", "energy evidence", "Energy", "Energy per row", "Throughput"),
+    main=("settings", "threads", "operation", "energy evidence", "Energy", "Energy per row", "Throughput"),
 )

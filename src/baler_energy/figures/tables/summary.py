@@ -91,5 +91,5 @@ TABLE = TableSpec(
     rows=_rows,
     notes=_notes,
     averaged=True,
-    main=("other settings", "operation", "energy (J)", "evidence", "duration (s)", "mean RMS / range"),
+    main=("settings", "threads", "operation", "energy (J)", "evidence", "duration (s)", "mean RMS / range"),
 )
