@@ -257,8 +257,8 @@ def test_errors_and_sizes_of_two_runs_are_ranges(tmp_path: Path, write: Write) -
     for said in (
         "off by 3.4 to 3.6 % of a column's range, 34 to 36 % of its standard deviation (RMS, mean over columns), and",
         f"1.700 to 1.800 times the table's recorded size {few}.",
-        "off by 3.74 to 3.96 % of the range and 37.4 to 39.6 % of the standard deviation of the rows that it was trained "
-        f"on {few}.",
+        "off by 3.74 to 3.96 % of the range and 37.4 to 39.6 % of the standard deviation of the rows that it was "
+        f"trained on {few}.",
         "RMS residual / range, mean over columns, 3.4 to 3.6 % (n = 2)",
         "Ratio, table in recorded formats / compressed file: 0.556 to 0.588",
     ):
