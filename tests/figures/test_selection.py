@@ -10,6 +10,7 @@ from baler_energy.analysis.statistics import Estimate
 from baler_energy.config.parameters import AXIS_DEFAULTS
 from baler_energy.errors import InputError
 from baler_energy.figures import selection
+from baler_energy.figures.rates import rate_words
 
 Build = Callable[..., dict[str, pd.DataFrame]]
 #: Values of the axes that no test varies.
@@ -79,11 +80,11 @@ def test_flags_follow_the_record_of_the_operation(build: Build) -> None:
 def test_carbon_intensity_is_a_value_a_range_or_missing(tables: dict[str, pd.DataFrame]) -> None:
     runs = tables["runs"].head(3)
     name = "carbon_intensity_g_per_kwh"
-    assert selection.carbon_words(runs) == ["Carbon intensity 34.8 g CO2e per kWh, PUE 1"]
+    assert rate_words(runs)[0] == "Carbon intensity 34.8 g CO2e per kWh, PUE 1"
     changing = runs.assign(**{name: [20.0, 40.5, None]})
     said = ["Carbon intensity 20 to 40.5 g CO2e per kWh, PUE 1"]
-    assert selection.carbon_words(changing)[:1] == said and "1 of 3 records" in selection.carbon_words(changing)[1]
-    assert selection.carbon_words(runs.assign(**{name: math.nan}))[0].startswith("No CO2e: the study sets no carbon")
+    assert rate_words(changing)[:1] == said and "1 of 3 records" in rate_words(changing)[1]
+    assert rate_words(runs.assign(**{name: math.nan}))[0].startswith("No CO2e: the study sets no carbon")
 
 
 def test_the_error_is_found_in_any_operation(build: Build) -> None:

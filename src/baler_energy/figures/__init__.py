@@ -6,7 +6,7 @@
 - `captions`: sentences shared by several captions
 - `chapters`: titles, figures, tables, labels and captions by chapter; imports nothing heavy
 - `base`: tables of a dataset, figures and tables of the report, and why one is left out
-- `selection`: the study's centre, sweeps along axes, and their descriptions
+- `selection`: the study's centre, sweeps along axes, and their descriptions; `rates`: what CO2e and cost come from
 - `style`: colours, markers, units on axes, writing SVG and PNG
 - `trivial`: the trivial codec on error axes and in tables; `worse_than_mean`: what is no better, in words
 - `bars`: rows with names and numbers, of horizontal bars; `series`: runs against an axis of the grid

@@ -12,11 +12,11 @@ from baler_energy.analysis.statistics import clean, flagged, of_simulated_machin
 from baler_energy.config.shown import phrase_of
 from baler_energy.figures.base import Tables, by_dataset
 from baler_energy.figures.chapters import chapter_title
+from baler_energy.figures.rates import rate_words
 from baler_energy.figures.report_repairs import REPAIRS
 from baler_energy.figures.selection import (
     OPERATIONS,
     at_point,
-    carbon_words,
     centre_of,
     count_flagged,
     describe,
@@ -24,8 +24,6 @@ from baler_energy.figures.selection import (
     flagged_sentence,
     interval_text,
     notices,
-    price_words,
-    sci_words,
     with_error,
 )
 from baler_energy.figures.setting_rows import headline
@@ -311,7 +309,7 @@ def _machines(runs: pd.DataFrame) -> list[str]:
         gpus = gpu if isinstance(gpu, str) and gpu else "no GPU"
         lines.append(f"{host}: {cpu}, {gpus}{virtual}; {len(part)} runs")
     lines.append(f"{len(points)} runs in all, with {len(runs)} records (a record per operation: train, compress, ...)")
-    return [escape_rst(line) for line in [*lines, *carbon_words(runs), *price_words(runs), *sci_words(runs)]]
+    return [escape_rst(line) for line in [*lines, *rate_words(runs)]]
 
 
 def _flagged(runs: pd.DataFrame) -> list[str]:

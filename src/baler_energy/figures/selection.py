@@ -18,7 +18,6 @@ __all__ = [
     "OPERATIONS",
     "at_point",
     "axis_label",
-    "carbon_words",
     "centre_of",
     "count_flagged",
     "dataset_text",
@@ -36,9 +35,7 @@ __all__ = [
     "parameter_text",
     "point_cells",
     "points",
-    "price_words",
     "scaled_unit",
-    "sci_words",
     "sweep",
     "variant",
     "with_error",
@@ -342,39 +339,6 @@ def estimate_text(found: Estimate, unit: str = "", *, factor: float = 1.0, missi
         return missing
     low, high = (interval_text(value, math.nan, factor=factor) for value in (found.low, found.high))
     return f"{low if low == high else f'{low} to {high}'}{after} (flagged)"
-
-
-def carbon_words(runs: pd.DataFrame) -> list[str]:
-    """State the carbon intensity and PUE behind the CO2e, or why there is no CO2e."""
-    known = runs.dropna(subset=["carbon_intensity_g_per_kwh"])
-    if known.empty:
-        return [
-            "No CO2e: the study sets no carbon intensity (country, carbon_intensity_g_per_kwh or carbon_intensity_csv)"
-        ]
-    values, pues = known["carbon_intensity_g_per_kwh"], sorted(known["pue"].unique())
-    low, high = f"{values.min():.4g}", f"{values.max():.4g}"
-    span = low if low == high else f"{low} to {high}"
-    lines = [f"Carbon intensity {span} g CO2e per kWh, PUE {', '.join(f'{pue:g}' for pue in pues)}"]
-    missing = len(runs) - len(known)
-    return [*lines, f"No CO2e for {missing} of {len(runs)} records: no carbon intensity covers them"][
-        : 2 if missing else 1
-    ]
-
-
-def price_words(runs: pd.DataFrame) -> list[str]:
-    """State the price of electricity behind the costs; empty if the study sets none."""
-    known = runs.dropna(subset=["price_per_kwh"]).drop_duplicates(["price_per_kwh", "currency"])
-    return [f"Electricity at {row.price_per_kwh:g} {row.currency} per kWh" for row in known.itertuples()]
-
-
-def sci_words(runs: pd.DataFrame) -> list[str]:
-    """State the embodied emissions behind the Software Carbon Intensity, or why there is none."""
-    stated = runs["embodied_source"].dropna().unique()
-    if not len(stated):
-        return ["No SCI (ISO/IEC 21031): the study states no embodied emissions (embodied)"]
-    if runs["sci_kg_per_gb"].isna().all():
-        return ["No SCI (ISO/IEC 21031): no run has both a CO2e and a known size of its table"]
-    return [f"SCI (ISO/IEC 21031), always modelled, with embodied emissions of {source}" for source in stated]
 
 
 def with_flags(table: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:

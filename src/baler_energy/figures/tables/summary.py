@@ -6,14 +6,12 @@ from baler_energy.analysis.schema_summary import OF_WINDOW
 from baler_energy.analysis.statistics import Estimate
 from baler_energy.analysis.summary import summary
 from baler_energy.figures.base import Tables, TableSpec
+from baler_energy.figures.rates import rate_words
 from baler_energy.figures.readable import Row, each, unless_missing
 from baler_energy.figures.selection import (
-    carbon_words,
     estimate_text,
     interval_text,
     point_cells,
-    price_words,
-    sci_words,
 )
 from baler_energy.figures.trivial import trivial_words
 
@@ -76,8 +74,7 @@ def _rows(frame: pd.DataFrame, most: int) -> list[dict[str, str]]:
 
 def _notes(_frame: pd.DataFrame, tables: Tables) -> list[str]:
     runs = tables["runs"]
-    stated = [*carbon_words(runs), *price_words(runs), *sci_words(runs)]
-    return [*(f"{line}." for line in stated), *trivial_words(runs)]
+    return [*(f"{line}." for line in rate_words(runs)), *trivial_words(runs)]
 
 
 TABLE = TableSpec(
