@@ -20,12 +20,12 @@ def test_a_training_counts_its_steps_flops_and_bytes() -> None:
     assert (found["rows_passed"], found["size"]) == (5_000, 5_000 * 177_600)
 
 
-@pytest.mark.parametrize(("operation", "moved"), [("compress", 24 + 362), ("decompress", 12 + 374)])
-def test_applying_a_codec_passes_the_table_once(operation: str, moved: int) -> None:
+@pytest.mark.parametrize("operation", ["compress", "decompress"])
+def test_applying_a_codec_passes_the_table_once(operation: str) -> None:
     found = work(point(**SMALL), operation)
     assert math.isnan(found["epoch"]) and found["step"] == 2
     assert found["flop"] == 2 * 30_400 * 1_000
-    assert found["byte"] == 8 * (1_000 * moved + 61_536 * 2)
+    assert found["byte"] == 8 * 1_000 * (24 + 12)
     assert found["rows_passed"] == 1_000
 
 

@@ -40,9 +40,11 @@ def work(parameters: Mapping[str, Any], operation: str) -> dict[str, float]:
     dict
         Amount by name of `TERMS`, NaN if it does not apply or is unknown, as for a pruned network, whose widths are
         unknown. A multiply-accumulate of the matrix products counts as two FLOPs; only networks have them. Bytes are
-        the numbers that have to move at least: the table in each pass, the network's weights in each step, and the
-        output of each layer, in training three times (written, read for the gradient, and that gradient). Also
-        ``rows_passed``: rows times epochs; and ``size``: that times the multiply-accumulates per row.
+        the numbers that have to move at least. Compression and decompression read or write table and latents; the
+        network and a batch between its layers stay in the processor's cache. Training reads the table in each pass and
+        the weights in each step, and moves the output of each layer three times: written, read for the gradient, and
+        that gradient. Also ``rows_passed``: rows times epochs; and ``size``: that times the multiply-accumulates per
+        row.
     """
     trains = operation == Operation.TRAIN
     rows = float(parameters["rows"])
@@ -50,8 +52,7 @@ def work(parameters: Mapping[str, Any], operation: str) -> dict[str, float]:
     passes = float(epochs or 1) if trains else 1.0
     batch = parameters["batch_size"]
     steps = passes * math.ceil(rows / batch) if batch else math.nan
-    macs, weights, moved = _network(parameters, operation)
-    numbers = rows * passes * moved + weights * (steps if batch else 1)
+    macs, numbers = _network(parameters, operation, rows * passes, steps)
     return {
         "job": 1.0,
         "epoch": passes if trains and epochs else math.nan,
@@ -63,23 +64,21 @@ def work(parameters: Mapping[str, Any], operation: str) -> dict[str, float]:
     }
 
 
-def _network(parameters: Mapping[str, Any], operation: str) -> tuple[float, float, float]:
-    """Multiply-accumulates per row and pass, weights that every step reads, and numbers that move per row and pass."""
-    columns = int(parameters["columns"])
+def _network(parameters: Mapping[str, Any], operation: str, rows_passed: float, steps: float) -> tuple[float, float]:
+    """Multiply-accumulates per row and pass, and numbers that move in all passes and steps."""
+    columns, trains = int(parameters["columns"]), operation == Operation.TRAIN
     latent = int(parameters["latent_columns"] or columns)
+    numbers = rows_passed * (columns + (0 if trains else latent))
     if parameters["model"] is None:
-        return math.nan, 0.0, columns + (0 if operation == Operation.TRAIN else latent)
-    per_row = macs_per_row(operation, parameters)
-    if isinstance(per_row, str):
-        return math.nan, math.nan, math.nan
-    sizes = network(parameters["model"]).sized(columns, latent)
-    encoded, decoded = sizes.encode_outputs, sizes.decode_outputs
-    moved = {
-        Operation.TRAIN: columns + 3 * (encoded + decoded),
-        Operation.COMPRESS: columns + encoded,
-        Operation.DECOMPRESS: latent + decoded,
-    }[Operation(operation)]
-    return float(sizes.training_macs if operation == Operation.TRAIN else per_row), float(sizes.parameters), moved
+        return math.nan, numbers
+    macs = macs_per_row(operation, parameters)
+    if isinstance(macs, str):
+        return math.nan, math.nan
+    if trains:
+        sizes = network(parameters["model"]).sized(columns, latent)
+        macs = sizes.training_macs
+        numbers += 3 * rows_passed * (sizes.encode_outputs + sizes.decode_outputs) + steps * sizes.parameters
+    return float(macs), numbers
 
 
 def with_work(runs: pd.DataFrame) -> pd.DataFrame:
