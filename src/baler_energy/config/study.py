@@ -222,8 +222,7 @@ class Study(Config):
         for section in ("profile", "peers"):
             for number, entry in enumerate(getattr(self, section).points):
                 key = f"{section}.points[{number}]"
-                unknown = sorted(set(entry) - set(AXES))
-                if unknown:
+                if unknown := sorted(set(entry) - set(AXES)):
                     raise ValueError(f"{key}: unknown axis {unknown[0]!r}; axes: {', '.join(AXES)}")
                 if not self._matching(entry):
                     raise ValueError(f"{key}: no point of the grid has {dict(entry)}")
@@ -361,9 +360,7 @@ class Study(Config):
         for name in ("profile", "peers"):
             if name in config:
                 section = getattr(self, name)
-                kept = [
-                    entry for entry in section.points if {getattr(p, axis) for p in self._matching(entry)} - {value}
-                ]
+                kept = [one for one in section.points if {getattr(p, axis) for p in self._matching(one)} - {value}]
                 config[name] |= {"points": kept} | ({} if kept or name == "profile" else {"tools": []})
         return self.model_validate(config)
 
