@@ -100,8 +100,6 @@ def run_row(
     used_j, native_bytes = energy["energy_j"], errors.get("native_bytes")
     results, facts = record.results, record.provenance
     wrong, notes = flags_of(record)
-    window = (record.window.start, record.window.duration_s)
-    emitted_kg = electricity.co2e_kg(used_j, *window)
     return {
         **point_values(record),
         "operation": record.operation.value,
@@ -118,13 +116,7 @@ def run_row(
         "energy_j_per_mb": used_j / native_bytes * 1e6 if used_j is not None and native_bytes else None,
         "power_mean_w": None if used_j is None else used_j / duration_s,
         **_node(record),
-        "co2e_kg": emitted_kg,
-        "carbon_intensity_g_per_kwh": electricity.intensity_g_per_kwh(*window),
-        "pue": electricity.pue,
-        "electricity_cost": electricity.cost(used_j),
-        "price_per_kwh": electricity.price_per_kwh,
-        "currency": electricity.currency,
-        **_sci(emitted_kg, embodied, duration_s, native_bytes),
+        **_rates(record, used_j, native_bytes, electricity, embodied),
         "cpu_time_s": _value(record, Quantity.CPU_TIME, iterations),
         "memory_peak_b": _value(record, Quantity.MEMORY_PEAK),
         "gpu_memory_peak_b": _value(record, Quantity.GPU_MEMORY_PEAK),
@@ -145,13 +137,23 @@ def run_row(
     }
 
 
-def _sci(emitted_kg: float | None, embodied: "Embodied | None", duration_s: float, native_bytes: Any) -> dict[str, Any]:
-    """Embodied emissions of one iteration, and with them its Software Carbon Intensity; null if the study has none."""
-    share_kg = None if embodied is None else embodied.co2e_kg(duration_s)
+def _rates(
+    record: Measurement, used_j: float | None, native_bytes: Any, electricity: Electricity, embodied: "Embodied | None"
+) -> dict[str, Any]:
+    """CO2e, cost of electricity, embodied emissions and, with them, Software Carbon Intensity of one iteration."""
+    window = (record.window.start, record.window.duration_s)
+    emitted_kg = electricity.co2e_kg(used_j, *window)
+    share_kg = None if embodied is None else embodied.co2e_kg(record.window.duration_s / record.iterations)
     sci = None
     if emitted_kg is not None and share_kg is not None and native_bytes:
         sci = sci_kg_per_gb(emitted_kg, share_kg, native_bytes)
     return {
+        "co2e_kg": emitted_kg,
+        "carbon_intensity_g_per_kwh": electricity.intensity_g_per_kwh(*window),
+        "pue": electricity.pue,
+        "electricity_cost": electricity.cost(used_j),
+        "price_per_kwh": electricity.price_per_kwh,
+        "currency": electricity.currency,
         "embodied_co2e_kg": share_kg,
         "sci_kg_per_gb": sci,
         "embodied_source": None if embodied is None else str(embodied),
