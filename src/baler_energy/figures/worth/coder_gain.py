@@ -64,7 +64,7 @@ def draw_coder_gain(measure: str, tables: Tables) -> Figure:
     subtitle(
         figure,
         f"At {where(tables['runs'])}, {device}.",
-        f"Bars are 95 % t intervals over repeats, {count_text(shown['n'])}.",
+        f"Bars are 95 % intervals over repeats and interpolation, {count_text(shown['n'])}.",
     )
     return figure
 

@@ -69,7 +69,7 @@ def draw_scorecard(tables: Tables) -> Figure:
     subtitle(
         figure,
         f"At {where(tables['runs'])}, {device}. Right of the line: better than the trained codec.",
-        f"Bars are 95 % t intervals over repeats, {count_text(card['n'])}.",
+        f"Bars are 95 % intervals over repeats and interpolation, {count_text(card['n'])}.",
     )
     return figure
 
