@@ -1,11 +1,13 @@
 """Work that is spread over processes, with results in order."""
 
+import os
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import Any, Protocol
 
 from baler_energy.errors import BalerEnergyError
@@ -45,8 +47,20 @@ def mapping(processes: int) -> Iterator[InOrder]:
         yield map
         return
     # A fork would inherit the locks of this process's threads, including pyarrow's.
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_end_with_parent) as pool:
         yield partial(_in_order, pool, _AHEAD * processes)
+
+
+def _end_with_parent() -> None:
+    """End this process as soon as the one that started it has: if that is killed, the pool would wait for ever."""
+
+    def end() -> None:
+        parent = parent_process()
+        assert parent is not None
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=end, daemon=True).start()
 
 
 def _in_order(pool: ProcessPoolExecutor, ahead: int, function: Any, items: Sequence[Any]) -> Iterator[Any]:

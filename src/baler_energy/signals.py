@@ -4,11 +4,12 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import TextIO
 
-__all__ = ["Terminated", "end_tree", "guarding", "handle_in_thread", "handling", "terminable"]
+__all__ = ["Terminated", "end_tree", "exit_code", "guarding", "handle_in_thread", "handling", "terminable"]
 
 #: What asks a process to end: `kill`, SLURM and containers (SIGTERM), a terminal that is closed (SIGHUP), its Ctrl-\\
 #: (SIGQUIT), and batch systems before a job's time is over (SIGUSR1, SIGUSR2).
@@ -119,6 +120,29 @@ def guarding(*kept: int) -> Iterator[Callable[[int | None], None]]:
                 pipe.write(f"{pid or ''}\n".encode())
 
         yield guard_from
+
+
+def exit_code(command: Sequence[str], guard_from: Callable[[int | None], None], *, stdout: TextIO | None = None) -> int:
+    """Run a command and return its exit code; if this process has to end, all of the command ends first.
+
+    Parameters
+    ----------
+    command
+        Program and arguments.
+    guard_from
+        That of `guarding`.
+    stdout
+        Where its output goes; None: where ours does.
+    """
+    with subprocess.Popen(command, stdout=stdout) as process:
+        guard_from(process.pid)
+        try:
+            return process.wait()
+        except BaseException:
+            end_tree(process.pid)
+            raise
+        finally:
+            guard_from(None)
 
 
 if __name__ == "__main__":

@@ -229,7 +229,7 @@ def test_the_checksum_of_the_list_of_pages_of_an_rntuple(tmp_path: Path, compres
 # Values that are not in the file
 
 
-def test_hdf5_values_in_other_files_are_refused(tmp_path: Path) -> None:
+def test_hdf5_values_in_other_files_are_left_out_or_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["t/x"] = np.arange(10.0)
@@ -247,10 +247,12 @@ def test_hdf5_values_in_other_files_are_refused(tmp_path: Path) -> None:
         file["indirect/x"] = h5py.SoftLink("/linked/folder/x")
     for source in (tmp_path / "other.h5", tmp_path / "other.h5"):
         for tree in ("virtual", "external", "linked", "indirect"):
-            for columns in (None, ("y", "x")):
-                message = fails(path, tree=tree, columns=columns)
-                assert "other file" in message or "another file" in message
-            assert read(path, tree=tree, columns=("y",)).rows == 10
+            message = fails(path, tree=tree, columns=("y", "x"))
+            assert "other file" in message or "another file" in message
+            columns = read(path, tree=tree)
+            assert columns.names == ("y",) and columns.rows == 10
+            assert columns.warnings[0].startswith("columns without values in the file were left out: x is ")
+            assert columns.unused == "columns that were not read"
         source.unlink(missing_ok=True)  # once with the other file, once without
 
 
@@ -261,20 +263,31 @@ def test_hdf5_values_that_were_never_written_are_refused(tmp_path: Path) -> None
             file.create_dataset(f"{name}/x", (10,), "f8", **options)
         file.create_dataset("part/x", (10,), "f8", chunks=(4,))[:4] = 1.0
         file.create_dataset("compact/x", data=np.arange(3.0))
-    for tree in ("whole", "chunked", "packed", "part"):
-        assert "were never written" in fails(path, tree=tree)
+        file.create_dataset("matrix", (10, 2), "f8").attrs["names"] = ["x", "y"]
+        file["some/y"] = np.arange(10.0)
+        file.create_dataset("some/x", (10,), "f8")
+        h5py.h5d.create(file["some"].id, b"time", h5py.h5t.UNIX_D32LE, h5py.h5s.create_simple((10,)))
+    for tree in ("whole", "chunked", "packed", "part", "matrix"):
+        assert "is not written, at least in part" in fails(path, tree=tree)
     assert read(path, tree="compact").rows == 3
+    columns = read(path, tree="some")
+    assert columns.names == ("y",) and any("x is not written" in warning for warning in columns.warnings)
+    assert "x is not written" in fails(path, tree="some", columns=("x", "y"))
 
 
-def test_branches_with_values_in_other_files_are_refused(fixtures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_branches_with_values_in_other_files_are_left_out_or_refused(
+    fixtures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     members = uproot.model.Model.all_members.fget
 
     def elsewhere(self: uproot.model.Model) -> dict[str, object]:
         return members(self) | ({"fFileName": "other.root"} if getattr(self, "name", None) == "met" else {})
 
     monkeypatch.setattr(uproot.model.Model, "all_members", property(elsewhere))
-    assert "values of met are in another file (other.root)" in fails(fixtures / "jets.root")
-    assert "another file" in fails(fixtures / "jets.root", columns=("met",))
+    columns = read(fixtures / "jets.root")
+    assert "met" not in columns.names and "event" in columns.names
+    assert "branches without values in the file were left out: met is in another file (other.root)" in columns.warnings
+    assert "met is in another file" in fails(fixtures / "jets.root", columns=("met", "event"))
     assert read(fixtures / "jets.root", columns=("event",)).rows == 57
 
 

@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import awkward as ak
@@ -183,6 +184,27 @@ def test_names_are_chosen_in_linear_time(named: bool) -> None:
     Compared.count = 0
     assert len(choose("a", wanted, names)) == 2000
     assert Compared.count < 20 * len(names)
+
+
+@pytest.mark.parametrize(("wanted", "near"), [("jet_ptt", "jet_pt"), ("het_pt", "jet_pt"), ("c50001x", "c50001")])
+def test_near_misses_among_very_many_names_are_found_without_comparing_all(
+    monkeypatch: pytest.MonkeyPatch, wanted: str, near: str
+) -> None:
+    from baler_energy.formats import reading
+
+    compared: list[int] = []
+    close = reading.difflib.get_close_matches
+
+    def count(word: str, possibilities: Sequence[str], **options: float) -> list[str]:
+        compared.append(len(possibilities))
+        return close(word, possibilities, **options)
+
+    monkeypatch.setattr(reading.difflib, "get_close_matches", count)
+    names = [f"c{number}" for number in range(100_000)]
+    names.insert(4567, "jet_pt")
+    with pytest.raises(InputError) as caught:
+        reading.choose("a", [wanted], names)
+    assert str(caught.value).partition("It has: ")[2].startswith(f"{near}, ") and sum(compared) <= 2000
 
 
 def test_a_table_of_very_many_columns_is_read_in_smaller_blocks(tmp_path: Path) -> None:

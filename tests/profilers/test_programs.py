@@ -53,7 +53,7 @@ def waits():
     return any(frame.name == "communicate" for frame in frames)
 
 def interrupt():
-    while not (waits() and len(psutil.Process().children(recursive=True)) == 3):
+    while not (waits() and len(psutil.Process().children(recursive=True)) == 4):
         time.sleep(0.01)
     signal.pthread_kill(threading.main_thread().ident, signal.SIGALRM)
 

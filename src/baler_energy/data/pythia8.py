@@ -12,7 +12,6 @@ jet (a constant column would have no range for min-max scaling).
 
 import argparse
 import importlib.util
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice, pairwise
@@ -26,6 +25,7 @@ from baler_energy.data.columns import JET_COLUMNS, JET_DTYPES, PARTICLE_KINDS, a
 from baler_energy.data.table import Table
 from baler_energy.errors import BalerEnergyError, UnavailableError
 from baler_energy.progress import announce, progress
+from baler_energy.signals import exit_code, guarding
 from baler_energy.temporaries import temporary_folder
 
 __all__ = ["LABEL", "generate", "main", "missing"]
@@ -176,11 +176,10 @@ def generate(rows: int, seed: int, pt_hat_min_gev: float | None = None) -> Table
     with temporary_folder() as folder:
         out = folder / "jets.npz"
         options = ["--rows", str(rows), "--seed", str(seed), "--pt-hat-min", str(threshold_gev), "--out", str(out)]
-        finished = subprocess.run([sys.executable, "-m", __name__, *options], check=False, stdout=sys.stderr)
-        if finished.returncode != 0:
-            raise BalerEnergyError(
-                f"The event generator ended with code {finished.returncode}; its own message is above."
-            )
+        with guarding() as guard_from:
+            code = exit_code([sys.executable, "-m", __name__, *options], guard_from, stdout=sys.stderr)
+        if code != 0:
+            raise BalerEnergyError(f"The event generator ended with code {code}; its own message is above.")
         return Table.read(out)
 
 

@@ -2,6 +2,7 @@
 
 - `rows`: a window of a foreign file, its checked values, and the table ``foreign``
 - `totals`: increments and running totals, and increments made of running totals
+- `copies`: devices that show the energy of another one
 - `codecarbon`, `eco2ai`, `pyjoules`, `zeus`, `carbontracker`: one reader per tool
 - `tool`: description of a tool and its readers
 - `detect`: finds the readers of a file by its content

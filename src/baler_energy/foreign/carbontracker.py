@@ -7,6 +7,7 @@ several devices are a NumPy array, which has a new line after 75 characters.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -27,6 +28,8 @@ _LOG = re.compile(
 # Bounded, since they are repeated for each epoch.
 _VERSION = re.compile(r"carbontracker version (\S{1,100})")
 _FOUND = re.compile(r"The following components were found:(.{0,10000})")
+#: Powers of different devices are not equal in that many digits.
+_DIGITS = 6
 _DEVICES = re.compile(r"\s*(\w+) with device\(s\) (.*)")
 _EPOCH = re.compile(_DATE + r"Epoch (\d{1,9}):", re.ASCII)
 _DURATION = re.compile(_DATE + r"Duration: (.*)", re.ASCII)
@@ -129,9 +132,11 @@ def _component(name: str, text: str, length: float, devices: Devices, where: tup
     known = bool(words) and not {"None", "nan"} & set(words)
     powers = [number(word, *where, f"the power of {name}") for word in words] if known else []
     missing = "the epoch was too short for a sample of the power"
+    power = sum(powers) if powers else None
     if powers and min(powers) <= 0:
-        missing = f"a device has {min(powers):g} W: it was not read"
-    power = sum(powers) if powers and min(powers) > 0 else None
+        missing, power = f"a device has {min(powers):g} W: it was not read", None
+    elif twice := [word for word, times in Counter(words).items() if times > 1 and len(word) > _DIGITS]:
+        missing, power = f"devices have exactly the same power ({twice[0]} W): they show one counter", None
     evidence, detail = _judge(name, devices)
     return energy(name, None if power is None else power * length, evidence, detail, missing=missing)
 

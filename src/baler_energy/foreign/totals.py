@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from baler_energy.foreign.copies import without_copies
 from baler_energy.foreign.patterns import STAMPS_S
 from baler_energy.foreign.rows import Value, Window
 from baler_energy.vocabulary import Quantity
@@ -25,7 +26,8 @@ _ROUNDING = 1e-9
 def increments(windows: Sequence[tuple[str, Window]]) -> list[tuple[str, Window]]:
     """Make all energies such that they add up, and note in `Window.sums` what the rows of each run are.
 
-    Each running total is replaced by its rise since the row before, and a copy of another row has no energy.
+    Each running total is replaced by its rise since the row before. A copy of another row has no energy, and neither
+    has a device that shows the energy of another one.
 
     Parameters
     ----------
@@ -44,16 +46,18 @@ def increments(windows: Sequence[tuple[str, Window]]) -> list[tuple[str, Window]
         row = (window.tool, *window.edges_s, window.values)
         if row in rows:
             found[place] = _copy(window, rows[row])
-        elif window.run is not None:
+        else:
             # A run is one process, on one host.
-            runs.setdefault((window.tool, window.run, window.cpu_model, window.ram_bytes), []).append(place)
+            run = (window.tool, window.run, window.cpu_model, window.ram_bytes)
+            runs.setdefault((place,) if window.run is None else run, []).append(place)
         if not math.isnan(window.edges_s[1]):
             rows.setdefault(row, file)
     for places in runs.values():
-        if len(places) > 1:
-            places.sort(key=lambda place: (found[place].edges_s[1], _length_s(found[place])))
-            for place, window in zip(places, _of_run([found[place] for place in places]), strict=True):
-                found[place] = window
+        places.sort(key=lambda place: (found[place].edges_s[1], _length_s(found[place])))
+        rows_of_run = [found[place] for place in places]
+        made = list(_of_run(rows_of_run)) if len(places) > 1 else rows_of_run
+        for place, window in zip(places, without_copies(made), strict=True):
+            found[place] = window
     return [
         (file, replace(window, values=tuple(map(_settled, _without_partial_sum(window.values)))))
         for (file, _), window in zip(windows, found, strict=True)

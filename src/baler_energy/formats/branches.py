@@ -14,7 +14,7 @@ from awkward.contents import ListOffsetArray, NumpyArray
 from numpy.typing import NDArray
 
 from baler_energy.errors import InputError, UnavailableError
-from baler_energy.formats.reading import Request, choose, is_url, keep_numeric, listing
+from baler_energy.formats.reading import Request, choose, is_url, keep_numeric, keep_present, listing
 
 __all__ = [
     "Branches",
@@ -108,28 +108,22 @@ def select(source: str, file: Any, request: Request) -> Selection:
     named = _leaves(tree)
     chosen = choose(source, request.columns, [name for name, _ in named], "branch")
     leaves = dict(named)
-    _refuse_elsewhere(source, leaves, chosen)
-    kinds = {name: _kind(leaves[name]) for name in chosen}
-    others = [name for name in chosen if kinds[name] == _OTHER]
-    names, warnings = keep_numeric(source, request, chosen, others, "branches")
+    present, left_out = keep_present(source, request, chosen, _elsewhere(leaves, chosen), "branches")
+    kinds = {name: _kind(leaves[name]) for name in present}
+    others = [name for name in present if kinds[name] == _OTHER]
+    names, warnings = keep_numeric(source, request, present, others, "branches")
     counters = _counters(leaves, [name for name in names if kinds[name] == _JAGGED])
     if request.columns is None:
         _check_counters(source, counters)
     whole = len(file.keys(recursive=True, cycle=False)) == 1 and len(names) == len(named)
     unused = None if whole else "branches or objects that were not read"
-    return Selection(tree, leaves, names, kinds, counters, unused, warnings)
+    return Selection(tree, leaves, names, kinds, counters, unused, left_out + warnings)
 
 
-def _refuse_elsewhere(source: str, leaves: Mapping[str, Any], chosen: Sequence[str]) -> None:
-    """Refuse branches with values in another file (TTree::SetBranchFile): uproot looks for them in this one."""
-    members = {name: getattr(leaves[name], "all_members", {}) for name in chosen}
-    names = [name for name, own in members.items() if own.get("fFileName")]
-    if names:
-        elsewhere = members[names[0]]["fFileName"]
-        raise InputError(
-            f"{source}: the values of {listing(names)} are in another file ({elsewhere}). Copy the tree to one file, "
-            "or choose other branches with --columns."
-        )
+def _elsewhere(leaves: Mapping[str, Any], chosen: Sequence[str]) -> dict[str, str]:
+    """Return the branches with values in another file (TTree::SetBranchFile): uproot looks for them in this one."""
+    files = {name: getattr(leaves[name], "all_members", {}).get("fFileName") for name in chosen}
+    return {name: f"in another file ({file})" for name, file in files.items() if file}
 
 
 def _check_pages(ntuple: Any) -> None:

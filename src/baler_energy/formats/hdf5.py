@@ -20,14 +20,16 @@ from numpy.typing import NDArray
 
 from baler_energy.errors import InputError
 from baler_energy.formats.base import Block, Opened, Target, numeric, spans
-from baler_energy.formats.hdf5_checks import check_heaps, check_values
+from baler_energy.formats.hdf5_checks import absence, check_heaps, check_values
 from baler_energy.formats.reading import (
     Request,
     choose,
     integral_dtypes,
     is_number,
     keep_numeric,
+    keep_present,
     listing,
+    refuse_absent,
     refuse_text,
 )
 
@@ -113,7 +115,7 @@ def source(path: str, request: Request, file_format: str, stack: ExitStack) -> O
     """Open an HDF5 file. If all columns share a type, it is read once more to infer types from the values."""
     file = stack.enter_context(h5py.File(path, "r", rdcc_nbytes=_CACHE_BYTES))
     table = _select(path, file, request)
-    check_values(path, file, table.datasets)
+    check_values(path, table.datasets)
     stored, first = table.stored, table.datasets[0]
     dtypes = tuple(dtype.name for dtype in stored)
     if table.integral():
@@ -154,7 +156,7 @@ def _select(source: str, file: h5py.File, request: Request) -> _Selection:
     Raises
     ------
     InputError
-        There is no table, or several to choose from, or a column is missing, not numeric, or in another file.
+        There is no table, or several to choose from, or a column is missing, not numeric, or not in the file.
     """
     datasets, by_pandas = _contents(file)
     item = _table(source, _tables(file, datasets, by_pandas), by_pandas, request.tree)
@@ -232,18 +234,14 @@ def _dtype(dataset: h5py.Dataset) -> np.dtype[Any]:
 
 
 def _of_group(source: str, group: h5py.Group, request: Request) -> tuple[tuple[str, ...], list[str], tuple[str, ...]]:
-    """Return the columns, all columns, and a warning about those that are left out."""
+    """Return the columns, all columns, and warnings about those that are left out."""
     columns = {key: _linked(group, key) for key in group}
     available = [key for key, item in columns.items() if item is None or _is_column(item)]
     chosen = choose(source, request.columns, available)
-    linked = [name for name in chosen if columns[name] is None]
-    if linked:
-        raise InputError(
-            f"{source}: {listing(linked)} of {group.name} is a link to another file, or leads nowhere. Copy the values "
-            "to this file, or leave them out with --columns."
-        )
-    others = [name for name in chosen if not is_number(_dtype(columns[name]))]
-    names, warnings = keep_numeric(source, request, chosen, others)
+    absent = {name: why for name in chosen if (why := _absence(group, columns[name]))}
+    present, left_out = keep_present(source, request, chosen, absent)
+    others = [name for name in present if not is_number(_dtype(columns[name]))]
+    names, warnings = keep_numeric(source, request, present, others)
     lengths = {name: len(columns[name]) for name in names}
     (most, times), *rest = Counter(lengths.values()).most_common()
     if rest and request.columns is None and 2 * times > len(names):
@@ -256,7 +254,11 @@ def _of_group(source: str, group: h5py.Group, request: Request) -> tuple[tuple[s
             f"{source}: the columns of {group.name} differ in length: {sizes}. Choose columns of the same length with "
             "--columns."
         )
-    return names, available, warnings
+    return names, available, left_out + warnings
+
+
+def _absence(group: h5py.Group, column: Any) -> str | None:
+    return "a link to another file, or to nothing" if column is None else absence(group.file, column)
 
 
 def _linked(group: h5py.Group, key: str) -> Any:
@@ -272,6 +274,8 @@ def _of_dataset(
     source: str, dataset: h5py.Dataset, request: Request
 ) -> tuple[tuple[str, ...], list[str], tuple[str, ...]]:
     """Return the same as `_of_group`."""
+    if why := absence(dataset.file, dataset):
+        refuse_absent(source, {dataset.name: why})
     if _dtype(dataset).names:
         available = list(dataset.dtype.names)
         chosen = choose(source, request.columns, available)

@@ -10,9 +10,9 @@ from typing import Any
 from h5py import h5d, h5z
 
 from baler_energy.damage import check_rows
-from baler_energy.errors import InputError, UnavailableError
+from baler_energy.errors import UnavailableError
 
-__all__ = ["check_heaps", "check_values"]
+__all__ = ["absence", "check_heaps", "check_values"]
 
 # Beginning of a global heap, which holds texts of any length: signature, version, three zeros. Its size and then its
 # objects follow (HDF5 File Format Specification 3.0, III.E).
@@ -20,36 +20,40 @@ _HEAP = b"GCOL\x01\0\0\0"
 _HEAP_SIZE, _OBJECT = struct.Struct("<Q"), struct.Struct("<H6xQ")
 
 
-def check_values(source: str, file: Any, datasets: Iterable[Any]) -> None:
-    """Refuse datasets whose values cannot all be read from a file; HDF5 would give the fill value, usually 0.
+def absence(file: Any, dataset: Any) -> str | None:
+    """Say why values of a dataset are not in an open file, as words that follow "is"; None: all are.
+
+    HDF5 would give the fill value, usually 0, for values that are missing.
+    """
+    if dataset.is_virtual:
+        return "a virtual dataset with values in other files"
+    if dataset.external:
+        return "in external storage, which is another file"
+    if dataset.file.filename != file.filename:
+        return "a link to another file"
+    # An empty dataset has no space.
+    if dataset.size and dataset.id.get_space_status() != h5d.SPACE_STATUS_ALLOCATED:
+        return "not written, at least in part"
+    return None
+
+
+def check_values(source: str, datasets: Iterable[Any]) -> None:
+    """Refuse datasets that cannot be unpacked.
 
     Parameters
     ----------
-    source, file, datasets
-        Path of the file, the open file, and the datasets.
+    source, datasets
+        Path of the file, and the datasets.
 
     Raises
     ------
     InputError
-        Values are in other files, were never written, or take far more memory than the file has.
+        Values take far more memory than the file has.
     UnavailableError
         A filter is not installed.
     """
     for dataset in datasets:
-        is_elsewhere = dataset.file.filename != file.filename
-        if dataset.is_virtual or dataset.external or is_elsewhere:
-            kind = "a virtual dataset" if dataset.is_virtual else "a link" if is_elsewhere else "in external storage"
-            raise InputError(
-                f"{source}: {dataset.name} is {kind}: its values are in other files, and read as 0 if one is missing. "
-                "Copy them to a dataset of this file, or leave it out with --columns or --tree."
-            )
         _check_filters(source, dataset)
-        # An empty dataset has no space.
-        if dataset.size and dataset.id.get_space_status() != h5d.SPACE_STATUS_ALLOCATED:
-            raise InputError(
-                f"{source}: values of {dataset.name} were never written, and would read as {dataset.fillvalue}. Write "
-                "the file again, or leave the column out."
-            )
         for values in (dataset.size, math.prod(dataset.chunks or ())):
             check_rows(source, values, dataset.dtype.itemsize)
 

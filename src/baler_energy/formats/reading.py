@@ -3,8 +3,9 @@
 import difflib
 import fnmatch
 import itertools
+from bisect import bisect
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,7 +24,9 @@ __all__ = [
     "is_number",
     "is_url",
     "keep_numeric",
+    "keep_present",
     "listing",
+    "refuse_absent",
     "refuse_text",
 ]
 
@@ -31,6 +34,8 @@ Layout = Literal["objects", "leading"]
 
 # Most names in a message, and most missing names whose near misses come first.
 _LISTED, _SOUGHT = 20, 4
+# Most names that are compared with a missing one, which takes some 25 us each.
+_COMPARED = 2_000
 _PATTERN = frozenset("*?[")
 # By size of a float (bytes): it holds integers of up to this many bits exactly.
 _MANTISSA_BITS = {2: 11, 4: 24, 8: 53}
@@ -61,11 +66,24 @@ class Request:
 
 def listing(names: Sequence[str], *near: str) -> str:
     """List at most twenty names for a message, those most like one of `near` first."""
-    matches = [difflib.get_close_matches(one, names, n=5, cutoff=0.4) for one in near]
+    matches = [difflib.get_close_matches(one, _alike(one, names), n=5, cutoff=0.4) for one in near]
     likely = list(dict.fromkeys(itertools.chain.from_iterable(matches)))
     ordered = likely + [name for name in names if name not in likely]
     more = f" and {len(ordered) - _LISTED} more" if len(ordered) > _LISTED else ""
     return (", ".join(ordered[:_LISTED]) or "nothing") + more
+
+
+def _alike(name: str, names: Sequence[str]) -> Sequence[str]:
+    """Return all names or, of very many, those that begin or end most like `name`."""
+    if len(names) <= _COMPARED:
+        return names
+    found: dict[str, None] = {}
+    for step in (1, -1):
+        ordered = sorted(other[::step] for other in names)
+        place = bisect(ordered, name[::step])
+        around = ordered[max(0, place - _COMPARED // 4) : place + _COMPARED // 4]
+        found |= dict.fromkeys(other[::step] for other in around)
+    return list(found)
 
 
 def choose(
@@ -158,6 +176,50 @@ def keep_numeric(
         text_of_others = f"; these are not plain numbers: {listing(others)}" if others else ""
         raise InputError(f"{source}: has no numeric {kinds}{text_of_others}.")
     return names, (f"{kinds} that are not plain numbers were left out: {listing(others)}",) if others else ()
+
+
+def keep_present(
+    source: str, request: Request, chosen: Sequence[str], absent: Mapping[str, str], kinds: str = "columns"
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return those of the chosen columns whose values are in the file, and a warning if others are left out.
+
+    Columns are only left out if the request names none.
+
+    Parameters
+    ----------
+    source, request, chosen, kinds
+        See `keep_numeric`.
+    absent
+        Why values are not in the file, as words that follow "is", by column.
+
+    Raises
+    ------
+    InputError
+        The values of a column that was requested, or of all columns, are not in the file.
+    """
+    names = tuple(name for name in chosen if name not in absent)
+    if request.columns is not None or not names:
+        refuse_absent(source, absent)
+    return names, (f"{kinds} without values in the file were left out: {_told(absent)}",) if absent else ()
+
+
+def refuse_absent(source: str, absent: Mapping[str, str]) -> None:
+    """Refuse columns or datasets whose values are not in the file; HDF5 would read 0 instead.
+
+    Raises
+    ------
+    InputError
+        Any name is given.
+    """
+    if absent:
+        raise InputError(
+            f"{source}: some values are not in this file: {_told(absent)}. Write the file again with these values, or "
+            "choose others with --columns or --tree."
+        )
+
+
+def _told(absent: Mapping[str, str]) -> str:
+    return listing([f"{name} is {why}" for name, why in absent.items()])
 
 
 def integral_dtypes(stored: Sequence[np.dtype[Any]], blocks: Iterable[Iterable[NDArray[Any]]]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from baler_energy.errors import UnavailableError
+from baler_energy.signals import guarding
 
 __all__ = ["WATCHED_S", "Finished", "ended", "program", "repeat", "require_module", "run_group"]
 
@@ -38,7 +39,7 @@ class Finished:
 
 
 def run_group(command: Sequence[str], *, folder: Path | None = None, timeout_s: float | None = None) -> Finished:
-    """Run a program; if the wait ends for any reason, kill the program and all its children.
+    """Run a program; if the wait or this process ends for any reason, end the program and all its children.
 
     Parameters
     ----------
@@ -49,21 +50,26 @@ def run_group(command: Sequence[str], *, folder: Path | None = None, timeout_s: 
     timeout_s
         Time limit (s), after which the program is killed and the exit code is -9.
     """
-    with subprocess.Popen(
-        command,
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    ) as running:
+    with (
+        guarding() as guard_from,
+        subprocess.Popen(
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        ) as running,
+    ):
+        guard_from(running.pid)
         try:
             said, code = running.communicate(timeout=timeout_s)[0], running.returncode
         except subprocess.TimeoutExpired:
             said, code = f"it did not end within {timeout_s:g} s", -signal.SIGKILL
         finally:
+            guard_from(None)
             with suppress(ProcessLookupError):
                 os.killpg(running.pid, signal.SIGKILL)
     return Finished(code, " ".join(said.split())[-300:])

@@ -4,7 +4,7 @@ import argparse
 import shutil
 import subprocess
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from baler_energy.errors import BalerEnergyError, InputError
 from baler_energy.files import output_file
@@ -13,7 +13,7 @@ from baler_energy.meters.options import add_session_arguments, make_meters, mete
 from baler_energy.meters.session import Outcome, Session, SessionSettings
 from baler_energy.provenance import provenance
 from baler_energy.records import Measurement, Reading
-from baler_energy.signals import end_tree, guarding
+from baler_energy.signals import exit_code, guarding
 from baler_energy.sources import meter_modules, stage
 from baler_energy.vocabulary import Operation, Quantity
 
@@ -92,7 +92,7 @@ def measure(
 
     def operation() -> None:
         try:
-            returncode = _ended(command, guard_from)
+            returncode = exit_code(command, guard_from)
         except OSError as error:
             raise InputError(f"The command {command[0]!r} cannot be run: {error.strerror}.") from error
         if returncode != 0:
@@ -103,19 +103,6 @@ def measure(
     with session.lock as lock, guarding(lock.fileno()) as guard_from, session:
         outcome = session.run(operation, once=not repeat)
     return _record(command, outcome)
-
-
-def _ended(command: Sequence[str], guard_from: Callable[[int | None], None]) -> int:
-    """Run a command and return its exit code; if this process has to end, all of the command ends before the lock."""
-    with subprocess.Popen(command) as process:
-        guard_from(process.pid)
-        try:
-            return process.wait()
-        except BaseException:
-            end_tree(process.pid)
-            raise
-        finally:
-            guard_from(None)
 
 
 def summary(record: Measurement) -> str:

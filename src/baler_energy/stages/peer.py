@@ -19,6 +19,7 @@ from baler_energy.files import check_outputs, discard, output_folder, read_json,
 from baler_energy.meters.options import add_session_arguments, meter_class
 from baler_energy.meters.peers.base import peer_version
 from baler_energy.progress import announce
+from baler_energy.signals import guarding
 from baler_energy.stages import train
 from baler_energy.stages.file_names import PEER_RESULT, RECORD
 from baler_energy.stages.options import DEFAULTS, add_point_arguments, point_options
@@ -88,7 +89,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def run_limited(command: Sequence[str], limit_s: float) -> str | None:
-    """Run a command in its own process group, which is killed before this returns.
+    """Run a command in its own process group, which ends before this returns, and also if this process is killed.
 
     Parameters
     ----------
@@ -107,16 +108,21 @@ def run_limited(command: Sequence[str], limit_s: float) -> str | None:
     InputError
         Its exit code is that of a wrong input.
     """
-    with tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace") as output:
+    with (
+        tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace") as output,
+        guarding() as guard_from,
+    ):
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
         try:
+            guard_from(process.pid)
             returncode: int | None = process.wait(limit_s)
         except subprocess.TimeoutExpired:
             returncode = None
         finally:
             _end_group(process)
+            guard_from(None)
         output.seek(0)
         lines = [line.rstrip() for line in output if line.strip()]
     for line in lines:
