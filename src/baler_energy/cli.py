@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from baler_energy.errors import BalerEnergyError, InputError, UnavailableError
+from baler_energy.errors import BalerEnergyError, InputError, UnavailableError, is_out_of_memory
 from baler_energy.signals import Terminated, terminable
 from baler_energy.warm import handed_over
 
@@ -89,8 +89,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         where = f"{error.filename}: " if error.filename else ""
         print(f"baler-energy {stage}: {where}{error.strerror}.{_advice(error)}", file=sys.stderr)
         return 1
-    except MemoryError as error:
-        print(f"baler-energy {stage}: not enough memory ({error}). Use fewer rows or columns.", file=sys.stderr)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        reason = str(error).partition("\n")[0]
+        print(f"baler-energy {stage}: not enough memory ({reason}). Use fewer rows or columns.", file=sys.stderr)
         return UnavailableError.exit_code
     except KeyboardInterrupt:
         print(f"baler-energy {stage}: interrupted; no half-written files were left.", file=sys.stderr)

@@ -10,6 +10,7 @@
 import io
 import math
 import re
+import stat
 import struct
 import zipfile
 from collections.abc import Iterator
@@ -66,8 +67,13 @@ def check_regular(source: Path | str) -> None:
     InputError
         There is something at this path that is not a regular file.
     """
-    path = Path(source)
-    if path.exists() and not path.is_file():
+    try:
+        mode = Path(source).stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (OSError, ValueError) as error:  # such as a folder that may not be entered
+        raise InputError(f"{source}: cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+    if not stat.S_ISREG(mode):
         raise InputError(f"{source}: cannot be read: it is not a file, but a folder, pipe or device.")
 
 

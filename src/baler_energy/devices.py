@@ -7,7 +7,7 @@ __all__ = ["count_gpus", "refuse_missing_gpu"]
 
 
 def count_gpus() -> int:
-    """Count the NVIDIA GPUs that the driver shows; 0 without a driver."""
+    """Count the NVIDIA GPUs that the driver shows; 0 without a driver that works."""
     import pynvml
 
     try:
@@ -16,6 +16,8 @@ def count_gpus() -> int:
         return 0
     try:
         return int(pynvml.nvmlDeviceGetCount())
+    except pynvml.NVMLError:
+        return 0
     finally:
         pynvml.nvmlShutdown()
 

@@ -124,7 +124,7 @@ def test_a_tool_that_cannot_run_is_a_result(pipeline, tmp_path, capfd, monkeypat
 def test_the_record_of_the_training_is_kept(pipeline, tmp_path, monkeypatch):
     record = Measurement.read(pipeline.checkpoint.parent / "measurement.json")
 
-    def run_limited(command, limit_s):
+    def run_limited(command, limit_s, *_):
         out = next(word for word in command if word.startswith("--out="))
         record.write(tmp_path / out.partition("=")[2] / "measurement.json")
 

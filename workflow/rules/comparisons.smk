@@ -13,7 +13,7 @@ rule peer:
     resources:
         gpu=gpus,
         mem_mb=lambda w, attempt: 8000 * attempt,
-        runtime=lambda w, attempt: 60 * attempt,
+        runtime=lambda w, attempt: (60 + STUDY.peers.time_limit_s // 60) * attempt,
         contamination_limit=CONTAMINATION_LIMIT,
     params:
         folder=folder_of_output,

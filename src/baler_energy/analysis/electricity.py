@@ -18,8 +18,10 @@ from baler_energy.analysis.carbon import (
 from baler_energy.damage import refusing_damage
 from baler_energy.errors import InputError
 from baler_energy.logs import Cells, column, header, moment, read_text, records
+from baler_energy.records import Measurement
+from baler_energy.vocabulary import Flag
 
-__all__ = ["Electricity", "HourlyIntensity", "electricity_rows", "read_intensity_csv"]
+__all__ = ["Electricity", "HourlyIntensity", "electricity_rows", "read_intensity_csv", "times_of"]
 
 _NO_INTENSITY = (
     "the study sets no carbon intensity: set country, carbon_intensity_g_per_kwh or carbon_intensity_csv to get CO2e"
@@ -136,21 +138,23 @@ class Electricity:
         hours = None if csv is None else read_intensity_csv(csv)
         return cls(pue, country, value, hours, price_per_kwh, currency)
 
-    def intensity_g_per_kwh(self, start: datetime, duration_s: float) -> float | None:
-        """Mean carbon intensity (g CO2e per kWh) over a window; None if unknown."""
+    def intensity_g_per_kwh(self, start: datetime | None, duration_s: float) -> float | None:
+        """Mean carbon intensity (g CO2e per kWh) over a window (`times_of`); None if unknown."""
         if self.hours is not None:
-            return self.hours.mean_g_per_kwh(start, duration_s)
+            return None if start is None else self.hours.mean_g_per_kwh(start, duration_s)
         return self.value_g_per_kwh
 
-    def reason(self, start: datetime, duration_s: float) -> str | None:
+    def reason(self, start: datetime | None, duration_s: float) -> str | None:
         """Return why the CO2e of a window is unknown; None if it is known."""
         if self.intensity_g_per_kwh(start, duration_s) is not None:
             return None
         if self.hours is None:
             return _NO_INTENSITY
+        if start is None:
+            return f"{self.hours.name} is not merged with a run that was interrupted"
         return f"{self.hours.name} does not cover the window from {start:%Y-%m-%d %H:%M} UTC"
 
-    def co2e_kg(self, energy_j: float | None, start: datetime, duration_s: float) -> float | None:
+    def co2e_kg(self, energy_j: float | None, start: datetime | None, duration_s: float) -> float | None:
         """CO2e (kg) of energy (J) used in a window; None if the energy or the intensity is unknown.
 
         The PUE is applied here, once.
@@ -163,6 +167,11 @@ class Electricity:
         if energy_j is None or self.price_per_kwh is None:
             return None
         return electricity_cost(energy_j, self.price_per_kwh, self.pue)
+
+
+def times_of(record: Measurement) -> tuple[datetime | None, float]:
+    """Return the start of a record's window, None if it was interrupted and so has several, and its length (s)."""
+    return None if Flag.RESUMED in record.flags else record.window.start, record.window.duration_s
 
 
 def electricity_rows(electricity: Electricity) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from baler_energy.analysis.electricity import Electricity
+from baler_energy.analysis.electricity import Electricity, times_of
 from baler_energy.analysis.totals import primary_readings
 from baler_energy.records import Measurement
 from baler_energy.vocabulary import JOULES_PER_KWH, Evidence, MeterName, Quantity
@@ -176,7 +176,7 @@ def _estimates(
     """Each formula's estimate, or why it is missing."""
     duration_s, host = record.window.duration_s, record.provenance["machine"]
     uses_gpu = record.parameters.get("device") == "cuda"
-    intensity = electricity.intensity_g_per_kwh(record.window.start, duration_s)
+    intensity = electricity.intensity_g_per_kwh(*times_of(record))
     powers = primary_readings(record.readings, Quantity.POWER_MEAN, uses_gpu=uses_gpu)
     watts = {name: reading.value for name, reading in powers.items() if reading.value is not None}
     cpu_w = cpu_w or cpu_tdp_w(host.get("cpu_model"))

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from baler_energy.analysis.carbon import sci_kg_per_gb
-from baler_energy.analysis.electricity import Electricity
+from baler_energy.analysis.electricity import Electricity, times_of
 from baler_energy.analysis.schema import POINT
 from baler_energy.analysis.schema_errors import RUN_ERRORS
 from baler_energy.analysis.totals import Total, primary_readings, relevant_flags, total
@@ -141,7 +141,7 @@ def _rates(
     record: Measurement, used_j: float | None, native_bytes: Any, electricity: Electricity, embodied: "Embodied | None"
 ) -> dict[str, Any]:
     """CO2e, cost of electricity, embodied emissions and, with them, Software Carbon Intensity of one iteration."""
-    window = (record.window.start, record.window.duration_s)
+    window = times_of(record)
     emitted_kg = electricity.co2e_kg(used_j, *window)
     share_kg = None if embodied is None else embodied.co2e_kg(record.window.duration_s / record.iterations)
     sci = None
@@ -264,7 +264,7 @@ def _per_iteration(reading: Reading, iterations: int) -> float | None:
 
 def _co2e(reading: Reading, record: Measurement, electricity: Electricity) -> Reading:
     """CO2e of an energy reading; always modelled, since the intensity is a grid's mean."""
-    window = (record.window.start, record.window.duration_s)
+    window = times_of(record)
     return Reading.of(
         reading.meter,
         reading.component,

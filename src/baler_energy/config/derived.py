@@ -1,5 +1,6 @@
 """Quantities that are computed from columns, such as the invariant mass of two muons, and the peaks to measure."""
 
+import math
 from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, TypeAdapter, ValidationError, model_validator
@@ -55,6 +56,8 @@ class Derived(Config):
         for name, (low, high) in (self.windows or {}).items():
             if not low < high:
                 raise ValueError(f"windows.{name}: the lower edge {low:g} is not below the upper edge {high:g}")
+            if math.isinf(high - low):
+                raise ValueError(f"windows.{name}: from {low:g} to {high:g} is too wide")
         return self
 
     @property

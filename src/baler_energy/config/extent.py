@@ -15,12 +15,14 @@ from baler_energy.mistakes import shortened
 if TYPE_CHECKING:
     from baler_energy.config.study import Study
 
-__all__ = ["MOST_RUNS", "check_config", "check_grid", "check_peers"]
+__all__ = ["MOST_RUNS", "check_comparisons", "check_config", "check_grid", "check_peers"]
 
 #: Most values of a configuration, with each alias written out, and its largest whole number.
 _MOST_VALUES, _LARGEST = 100_000, 10**15
 #: Most runs of a study. A dry run of 33,075 takes 5 minutes and 4 GB (docs/scaling.md), and both grow linearly.
 MOST_RUNS = 100_000
+#: Most comparisons of a section's points with those of the grid, which every command does.
+_MOST_COMPARISONS = 10_000_000
 
 
 def check_config(config: Any) -> None:
@@ -40,6 +42,12 @@ def check_config(config: Any) -> None:
         raise InputError(
             f"the study has more than {_MOST_VALUES:,} values if its aliases (*name) are written out. Use fewer."
         )
+
+
+def check_comparisons(key: str, entries: int, points: int) -> None:
+    """Raise `ValueError` if a key has too many entries that each select among the points of the grid."""
+    if entries * points > _MOST_COMPARISONS:
+        raise ValueError(f"{key}: {entries:,} entries are too many for a grid of {points:,} runs. Use fewer.")
 
 
 def _count(item: Any, known: dict[int, float]) -> float:

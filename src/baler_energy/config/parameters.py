@@ -67,7 +67,20 @@ else:
     Transform = Literal[tuple(TRANSFORMS)]
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
-Count = Annotated[int, Field(ge=1)]
+
+
+def _at_most(most: int) -> AfterValidator:
+    """Refuse numbers that no machine could work off: of threads, of steps."""
+
+    def check(number: int) -> int:
+        if number > most:
+            raise ValueError(f"should be at most {most}")
+        return number
+
+    return AfterValidator(check)
+
+
+Count = Annotated[int, Field(ge=1), _at_most(10**12)]
 LearningRate = Annotated[float, Field(gt=0, le=1)]
 
 
@@ -218,9 +231,10 @@ class Parameters(Config):
     ] = "none"
     """How latents are stored, such as ``quantise-0.01+zstd``; ``none``: as computed. Words that are joined by ``+``:
     |coders|."""
-    threads: Annotated[Count | Literal["auto"], Shown("threads of torch, the actual number", phrase="{} thread{s}")] = (
-        "auto"
-    )
+    threads: Annotated[
+        Annotated[Count, _at_most(4096)] | Literal["auto"],
+        Shown("threads of torch, the actual number", phrase="{} thread{s}"),
+    ] = "auto"
     """Threads of torch; ``auto``: all physical cores of the job, within a container's CPU quota, except one."""
     epochs: Annotated[Count, _BALER, Shown("passes over the table in training", phrase="{} epoch{s}", codec=True)]
     """Passes over the table in training."""

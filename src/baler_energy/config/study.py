@@ -19,7 +19,7 @@ from pydantic import Field, StringConstraints, ValidationError, field_validator,
 from baler_energy.analysis.carbon import carbon_intensity_g_per_kwh
 from baler_energy.codecs.baler.runtimes import runtime_of
 from baler_energy.codecs.engines import check_values, devices_of, engine_of, operations_of
-from baler_energy.config.extent import check_grid, check_peers
+from baler_energy.config.extent import check_comparisons, check_grid, check_peers
 from baler_energy.config.parameters import (
     AXES,
     AXIS_DEFAULTS,
@@ -220,7 +220,9 @@ class Study(Config):
     @model_validator(mode="after")
     def _selected_points_exist(self) -> Self:
         for section in ("profile", "peers"):
-            for number, entry in enumerate(getattr(self, section).points):
+            entries = getattr(self, section).points
+            check_comparisons(f"{section}.points", len(entries), len(self.points))
+            for number, entry in enumerate(entries):
                 key = f"{section}.points[{number}]"
                 if unknown := sorted(set(entry) - set(AXES)):
                     raise ValueError(f"{key}: unknown axis {unknown[0]!r}; axes: {', '.join(AXES)}")

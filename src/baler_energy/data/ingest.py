@@ -1,6 +1,7 @@
 """A table from a user's file or generated shards, with rows selected and checked."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -150,7 +151,7 @@ def tables_from_shards(paths: Sequence[Path], rows: int | None, held_out: float 
     Raises
     ------
     InputError
-        A shard is damaged, the shards do not belong to one sample, or they have too few rows.
+        A shard is damaged, the shards do not belong to one sample, share a seed, or have too few rows.
     """
     shards = [Table.read(path) for path in paths]
     sample = _sample(shards[0])
@@ -162,6 +163,10 @@ def tables_from_shards(paths: Sequence[Path], rows: int | None, held_out: float 
         check = FiniteCheck(shard.names)
         check.look(shard.data)
         check.refuse(str(path))
+    seeds = Counter(shard.origin.get("seed") for shard in shards)
+    twice = [str(path) for path, shard in zip(paths, shards, strict=True) if seeds[shard.origin.get("seed")] > 1]
+    if twice:
+        raise InputError(f"{', '.join(twice)}: were generated with the same seed, so that their rows are the same.")
     source = ", ".join(str(path) for path in paths)
     available = sum(len(shard.data) for shard in shards)
     check_rows(source, available, rows)

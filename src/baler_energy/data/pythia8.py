@@ -223,6 +223,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BalerEnergyError as error:
         announce(f"error: {error}")
         return error.exit_code
+    except MemoryError as error:
+        announce(f"error: not enough memory ({error}). Generate fewer rows.")
+        return UnavailableError.exit_code
     except OSError as error:
         announce(f"error: {args.out}: cannot be written: {error.strerror or error}.")
         return 1

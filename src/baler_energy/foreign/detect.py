@@ -1,6 +1,5 @@
 """Finds the readers of a file by its content."""
 
-from itertools import islice
 from pathlib import Path
 
 from baler_energy.damage import refusing_damage
@@ -13,8 +12,8 @@ __all__ = ["TOOLS", "read_file"]
 
 #: All tools whose results can be read; figures assign markers in this order.
 TOOLS = (codecarbon.TOOL, eco2ai.TOOL, pyjoules.TOOL, zeus.TOOL, carbontracker.TOOL)
-#: Most windows of a file: tables of all of them are made in memory.
-_MOST_WINDOWS = 100_000
+#: Most windows and values of a file: tables of all of them are made in memory.
+_MOST_WINDOWS, _MOST_VALUES = 100_000, 1_000_000
 _KNOWN = ", ".join(tool.files for tool in TOOLS)
 
 
@@ -40,9 +39,13 @@ def _read(path: Path) -> list[Window]:
     readers = tables[:1] or [tool.log for tool in TOOLS if tool.log and tool.log.recognises(text)]
     if not readers:
         raise InputError(f"{path}: is not a result of a supported tool. Supported: {_KNOWN}. Leave the file out.")
-    windows = list(islice((window for reader in readers for window in reader.read(text, path)), _MOST_WINDOWS + 1))
-    if len(windows) > _MOST_WINDOWS:
-        raise InputError(f"{path}: has more than {_MOST_WINDOWS:,} rows or windows. Cut out the part that is needed.")
+    windows, values = list[Window](), 0
+    for window in (window for reader in readers for window in reader.read(text, path)):
+        windows.append(window)
+        values += len(window.values)
+        if len(windows) > _MOST_WINDOWS or values > _MOST_VALUES:
+            most = f"{_MOST_WINDOWS:,} rows or windows, or {_MOST_VALUES:,} values"
+            raise InputError(f"{path}: has more than {most}. Cut out the part that is needed.")
     if not windows:
         raise InputError(f"{path}: has a header and no rows. Run the tool to its end, or leave the file out.")
     damage = next((window.damage for window in windows if window.damage), None)

@@ -1,5 +1,6 @@
 """Reads foreign files into the tables ``foreign`` and ``findings``."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,7 +39,8 @@ def read_foreign(paths: Sequence[Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """
     if not paths:
         raise InputError("No file to import. Name at least one result of another tool.")
-    twice = sorted({str(path) for path in paths if sum(path.resolve() == other.resolve() for other in paths) > 1})
+    times = Counter(path.resolve() for path in paths)
+    twice = sorted({str(path) for path in paths if times[path.resolve()] > 1})
     if twice:
         raise InputError(f"{twice[0]}: is given twice, which would count its rows twice. Name each file once.")
     names = [path.name for path in paths]

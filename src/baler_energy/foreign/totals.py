@@ -19,6 +19,8 @@ __all__ = ["INCREMENTS", "TOTALS", "UNDATED", "increments"]
 
 #: What the rows of a run are: words of the table ``findings``.
 INCREMENTS, TOTALS, UNDATED = "increments", "running_totals", "undated"
+#: Time zones differ by multiples of this (s).
+_ZONE_S = 900.0
 #: Smallest relative rise of a total that is no rounding.
 _ROUNDING = 1e-9
 
@@ -54,6 +56,8 @@ def increments(windows: Sequence[tuple[str, Window]]) -> list[tuple[str, Window]
             rows.setdefault(row, file)
     for places in runs.values():
         places.sort(key=lambda place: (found[place].edges_s[1], _length_s(found[place])))
+        if all(found[place].adds_up and _joules(found[place]) for place in places):
+            places.sort(key=lambda place: _joules(found[place]))  # a host's clock may be set back
         rows_of_run = [found[place] for place in places]
         made = list(_of_run(rows_of_run)) if len(places) > 1 else rows_of_run
         for place, window in zip(places, without_copies(made), strict=True):
@@ -101,7 +105,7 @@ def _of_run(rows: list[Window]) -> Iterator[Window]:
     for (before, after), inside in zip(pairwise(rows), contains, strict=True):
         if inside or (inside is None and (after.adds_up or certain)):
             made.append(_rise(before, after, _length_s(after) - _length_s(before)))
-        elif after.adds_up and _goes_on(before, after, made[-1]):
+        elif after.adds_up:  # the tracker was started again: the duration starts anew, but the energy goes on
             made.append(_rise(before, after, _length_s(after)))
         else:
             made.append(after)
@@ -112,23 +116,14 @@ def _of_run(rows: list[Window]) -> Iterator[Window]:
 def _contains(before: Window, after: Window) -> bool | None:
     """Whether a window is the one before it, continued; None if both are too short for their time stamps."""
     (start_s, end_s), (next_s, _) = before.edges_s, after.edges_s
+    if after.adds_up:  # between the rows, the host's local time may have begun or ended summer time
+        shift_s = round((next_s - start_s) / _ZONE_S) * _ZONE_S
+        next_s -= shift_s if abs(next_s - start_s - shift_s) <= STAMPS_S else 0.0
     if _length_s(after) < _length_s(before) or next_s < start_s - STAMPS_S:
         return False
     if end_s - max(start_s, next_s) > max(STAMPS_S, _length_s(before) / 2):
         return True
     return None if _length_s(before) <= STAMPS_S and next_s - start_s <= STAMPS_S else False
-
-
-def _goes_on(before: Window, after: Window, last: Window) -> bool:
-    """Whether the energy goes on from the row before although the duration starts anew, as in a tracker started twice.
-
-    It does if its rise fits the power of the last increment better than the whole energy does.
-    """
-    rise_j, length_s, last_j = _joules(after) - _joules(before), _length_s(after), _joules(last)
-    if min(rise_j, length_s, last_j, _length_s(last)) <= 0:
-        return False
-    expected_j = last_j / _length_s(last) * length_s
-    return abs(math.log(rise_j / expected_j)) < abs(math.log(_joules(after) / expected_j))
 
 
 def _joules(window: Window) -> float:

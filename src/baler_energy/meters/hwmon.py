@@ -16,6 +16,8 @@ HWMON = Path("/sys/class/hwmon")
 _MICRO = 1e-6
 #: For a moment a device may draw this many times its power limit.
 _MARGIN = 2.0
+#: Longest time (ms) over which a sensor may average: ACPI's are often set to several minutes.
+_LONGEST_AVERAGE_MS = 1000
 
 
 class HwmonMeter(PowerSensorMeter):
@@ -24,7 +26,8 @@ class HwmonMeter(PowerSensorMeter):
     The chip determines what a sensor measures, according to the kernel's documentation of its driver: ``power_meter``
     (ACPI) and Apple's ``macsmc_hwmon`` (total system power) measure the node, ``amdgpu`` a GPU, ``fam15h_power`` a
     package. On an APU, ``amdgpu`` measures the whole chip with its CPU, which is neither a GPU nor a further package.
-    It is a rail, as any other sensor: part of the node and not added to any sum.
+    It is a rail, as any other sensor: part of the node and not added to any sum. An average over more than
+    `_LONGEST_AVERAGE_MS` is not read, since it would belong to what ran before the window.
 
     Parameters
     ----------
@@ -80,7 +83,8 @@ def _find(root: Path) -> dict[str, list[Path]]:
         numbers = sorted({int(n[1]) for path in chip.glob("power*") if (n := re.match(r"power(\d+)_", path.name))})
         for number in numbers:
             files = [chip / f"power{number}_{kind}" for kind in ("average", "input")]
-            file = next((file for file in files if file.exists()), None)
+            files = [file for file in files if file.exists()]
+            file = next((file for file in files if not _slow(file)), files[0] if files else None)
             if file is not None:
                 component = _component(chip, _text(chip / f"power{number}_label") or f"power{number}", found)
                 found.setdefault(component, []).append(file)
@@ -114,11 +118,25 @@ def _channel(component: str, files: Sequence[Path]) -> Channel:
     if len(files) > 1:
         names = ", ".join(f"{file.parent.name}/{file.name}" for file in files)
         return Channel(component, None, f"several sensors ({names}) may each measure only a part of it")
+    if _slow(file):
+        return Channel(
+            component, None, f"{file} is a mean over {_text(_interval(file))} ms: set {_interval(file)} to 1000"
+        )
     try:
         believed_w(component, _read_w(file, None))
     except (OSError, ValueError) as error:
         return Channel(component, None, f"{file} cannot be read: {error}")
     return Channel(component, Evidence.MEASURED, f"power sensor {file.parent.name}/{file.name} over time")
+
+
+def _interval(file: Path) -> Path:
+    return file.with_name(f"{file.name}_interval")
+
+
+def _slow(file: Path) -> bool:
+    """Whether a sensor's value is a mean over a time that is longer than allowed (``power1_average_interval``)."""
+    interval_ms = _text(_interval(file))
+    return interval_ms.isdecimal() and int(interval_ms) > _LONGEST_AVERAGE_MS
 
 
 def _read_w(file: Path, limit_w: float | None) -> float:

@@ -353,7 +353,9 @@ class NvmlMeter(Meter):
                 )
             )
             energy_j += inside - before
-        return energy_j, 2 * tick_s * max((sample.value for sample in powers), default=0.0)
+        # If the power sensor is not believed, the mean power of the window.
+        mean_w = max(0.0, energy_j) / max(self._end_s - self._begin_s, 1e-9)
+        return energy_j, 2 * tick_s * max((sample.value for sample in powers), default=mean_w)
 
     def _integrated(self, gpu: Gpu, powers: Sequence[Sample]) -> tuple[float, float]:
         """Return the energy integrated from the power sensor, and its bound (J).

@@ -37,8 +37,9 @@ def believed(
 ) -> list[Reading]:
     """Withhold the energies that are not believed: their value becomes null, with the reason.
 
-    These are impossible energies (`disbelief`), and those from counters that another meter also reads and does not
-    believe (`Channel.source`): a tool that adds up what it finds would otherwise replace our missing sum.
+    These are impossible energies (`disbelief`), those from counters that another meter also reads and does not believe
+    (`Channel.source`), as a tool that adds up what it finds would otherwise replace our missing sum, and a tool's sum
+    of all its components if one of them is withheld.
 
     Parameters
     ----------
@@ -61,7 +62,9 @@ def believed(
                 why = source.reason if source else "it has no energy in this window"
                 reason = f"{name} reads the counters of {channel.source}: {why}"
                 checked[checked.index(mine)] = _without_value(mine, reason)
-    return checked
+    pairs = zip(readings, checked, strict=True)
+    lost = {one.meter: one for before, one in pairs if before.value is not None and one.value is None}
+    return [_without_partial_sum(one, lost.get(one.meter)) for one in checked]
 
 
 def _possible(reading: Reading, duration_s: float) -> Reading:
@@ -69,6 +72,13 @@ def _possible(reading: Reading, duration_s: float) -> Reading:
         return reading
     reason = disbelief(reading.value, duration_s)
     return _without_value(reading, reason, failed=reading.value != 0) if reason else reading
+
+
+def _without_partial_sum(reading: Reading, lost: Reading | None) -> Reading:
+    is_sum = (reading.component, reading.quantity) == ("machine", Quantity.ENERGY)
+    if lost is None or reading.value is None or not is_sum:
+        return reading
+    return _without_value(reading, f"a part of it, {lost.component}, is missing: {lost.reason}", failed=lost.failed)
 
 
 def _without_value(reading: Reading, reason: str, *, failed: bool = False) -> Reading:

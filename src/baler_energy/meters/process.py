@@ -16,6 +16,7 @@ from baler_energy.vocabulary import Evidence, MeterName, Quantity
 
 __all__ = ["METER", "ProcessMeter"]
 
+_OUTLIVED = "a process outlived its parent, which then does not count what it {}"
 _UNIT_B = 1024  # of Linux's ru_maxrss and VmHWM
 
 
@@ -55,16 +56,21 @@ class ProcessMeter(Meter):
         now, reason = _bytes(), "the kernel does not report input and output of this process and its children"
         used = [later - earlier for later, earlier in zip(now, self._bytes, strict=True)] if now and self._bytes else []
         if min(used, default=0) < 0:
-            used, reason = [], "a process outlived its parent, which then does not count what it read and wrote"
+            used, reason = [], _OUTLIVED.format("read and wrote")
         read, written = used or (None, None)
         peak_b = self._peak_b()
         lost = None if peak_b else "the peak was reached before the window, and the kernel does not allow resetting it"
         self._readings = [
-            Reading.of(self.name, "process", Quantity.CPU_TIME, max(0.0, cpu_s)),
+            self._cpu_time(cpu_s),
             Reading.of(self.name, "process", Quantity.MEMORY_PEAK, peak_b, reason=lost),
             Reading.of(self.name, "process", Quantity.BYTES_READ, read, reason=None if used else reason),
             Reading.of(self.name, "process", Quantity.BYTES_WRITTEN, written, reason=None if used else reason),
         ]
+
+    def _cpu_time(self, cpu_s: float) -> Reading:
+        known = cpu_s >= 0
+        reason = None if known else _OUTLIVED.format("used")
+        return Reading.of(self.name, "process", Quantity.CPU_TIME, cpu_s if known else None, reason=reason)
 
     def readings(self) -> list[Reading]:
         """Return CPU time, memory peak and bytes of the window."""

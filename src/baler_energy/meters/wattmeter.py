@@ -85,7 +85,7 @@ def _reading_of(cells: Cells, time: str, power: str) -> tuple[float, float]:
     return time_s, power_w
 
 
-def wattmeter_readings(log: Log, start: datetime, duration_s: float, idle: Idle | None) -> list[Reading]:
+def wattmeter_readings(log: Log, start: datetime | None, duration_s: float, idle: Idle | None) -> list[Reading]:
     """Merge the log with a measured window: energy, mean and maximum power, dynamic energy of ``node``.
 
     Parameters
@@ -93,12 +93,14 @@ def wattmeter_readings(log: Log, start: datetime, duration_s: float, idle: Idle 
     log
         The log.
     start, duration_s
-        Start and length (s) of the window.
+        Start (None: the window was interrupted, so that it has several) and length (s) of the window.
     idle
         The record's idle baseline; the log over its window gives the node's idle power.
     """
     detail = f"wattmeter's log {log.name}, merged by time"
     try:
+        if start is None:
+            raise ValueError("it is not merged with a run that was interrupted")
         energy_j, bound_j = _energy_j(log, start, duration_s)
     except ValueError as error:
         reason = f"the wattmeter's log {log.name}: {error}"

@@ -47,9 +47,11 @@ def profile(operation: Callable[[], object]) -> list[Hotspot]:
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as counting:
             try:
                 count = _counted(operation, control, answer, counting)
-            finally:
-                counting.send_signal(signal.SIGINT)
-                said = ended(counting)
+            except BaseException:
+                counting.kill()
+                raise
+            counting.send_signal(signal.SIGINT)
+            said = ended(counting)
         text = report.read_text(encoding="utf-8") if report.is_file() else ""
     return hotspots_of(text, count, said)
 
@@ -122,18 +124,19 @@ def hotspots_of(report: str, count: int, said: str = "") -> list[Hotspot]:
 
 
 def _events(report: str, count: int) -> dict[str, int]:
-    """Return the events per operation by name, summed over the kinds of cores of a hybrid CPU.
+    """Return the events per operation by name, summed over the kinds of cores of a hybrid CPU that can all count them.
 
     perf writes ``instructions``, ``instructions:u`` (user space only) or, by kind of core, ``cpu_core/instructions/u``.
     """
-    events: dict[str, int] = {}
+    events: dict[str, list[str]] = {}
     for line in report.splitlines():
         value, _, event, *_ = [*line.split(","), "", ""]
         found = _EVENT.fullmatch(event)
-        if found and found["name"] in EVENTS and value.isdecimal():
+        if found and found["name"] in EVENTS:
             name = f"{found['name']} (user space)" if found["where"] == "u" else found["name"]
-            events[name] = events.get(name, 0) + int(value)
-    return {name: round(value / count) for name, value in events.items()}
+            events.setdefault(name, []).append(value)
+    counted = {name: values for name, values in events.items() if all(map(str.isdecimal, values))}
+    return {name: round(sum(map(int, values)) / count) for name, values in counted.items()}
 
 
 def _profile_job(job: Watched, _out: Path) -> list[Hotspot]:

@@ -58,9 +58,11 @@ def _record(spy: str, form: str, operation: Callable[[], object], path: Path) ->
                 said = [watcher.stdout.readline()]
                 if "Sampling" in said[0]:
                     repeat(operation)
-            finally:
-                watcher.send_signal(signal.SIGINT)
-                said += ended(watcher).splitlines()
+            except BaseException:  # it may not write after its temporary file has been removed
+                watcher.kill()
+                raise
+            watcher.send_signal(signal.SIGINT)
+            said += ended(watcher).splitlines()
         if watcher.returncode or not temporary.is_file():
             words = " ".join(line.strip() for line in said if line.strip())
             raise UnavailableError(

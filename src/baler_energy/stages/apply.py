@@ -5,6 +5,7 @@ from pathlib import Path
 
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
+from baler_energy.files import refuse_source
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.progress import announce
 from baler_energy.stages.compress import compress
@@ -61,18 +62,19 @@ def apply(
     Raises
     ------
     InputError
-        Table, checkpoint and options do not match.
+        Table, checkpoint and options do not match, or one of them would be replaced.
     UnavailableError
         The device or a meter is not available.
     """
-    compressed = out / Operation.COMPRESS / COMPRESSED
+    compressed, back = out / Operation.COMPRESS / COMPRESSED, out / Operation.DECOMPRESS / RECONSTRUCTED
+    for target in (compressed, back):
+        refuse_source(target, [path for path in (data, checkpoint, held_out) if path])
     with shared_session(measuring) as together:
         said = [
             compress(data, checkpoint, compressed.parent, point, together),
             decompress(compressed, checkpoint, out / Operation.DECOMPRESS, point, together),
         ]
     others = _held_out_trip(held_out, checkpoint, point, out / "evaluate")
-    back = out / Operation.DECOMPRESS / RECONSTRUCTED
     said.append(evaluate(data, back, compressed, checkpoint, out / "evaluate", others))
     return "\n".join(said)
 

@@ -10,6 +10,7 @@ from baler_energy.codecs.upstream.config import EXTRA, Folder, read_config
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.files import atomic_path, output_folder, read_npz
+from baler_energy.formats.reading import listing
 from baler_energy.stages.file_names import CHECKPOINT, COMPRESSED
 
 if TYPE_CHECKING:
@@ -165,14 +166,20 @@ def _columns(folder: Folder, config: dict[str, Any]) -> tuple[tuple[str, ...], t
     extra, source = config.get(EXTRA), _input(folder, config)
     dtypes = extra.get("dtypes") if isinstance(extra, dict) else config.get("type_list")
     if folder.compressed.exists():
-        names = files.column_names(read_npz(folder.compressed, ("names",))["names"])
+        names = files.column_names(read_npz(folder.compressed, ("names",))["names"], folder.compressed)
     else:
         assert source is not None  # `_checked` found it
         names = files.read_table(source).names
     if dtypes is not None:
         return names, _native(dtypes, folder.config), str(folder.config)
     if source and source.is_file():
-        return names, files.read_table(source).dtypes, str(source)
+        table = files.read_table(source)
+        if table.names != names:
+            raise InputError(
+                f"{source}: has the columns {listing(table.names)}, but {folder.compressed} has {listing(names)}: "
+                "another file was compressed. Put that one in its place, or remove this one."
+            )
+        return names, table.dtypes, str(source)
     return names, ("float64",) * len(names), "no file (all assumed float64)"
 
 
@@ -182,7 +189,7 @@ def _native(types: Any, path: Path) -> tuple[str, ...]:
     for word in types if isinstance(types, list | tuple) else (types,):
         try:
             dtype = np.dtype(word if isinstance(word, str) else object)
-        except TypeError:
+        except (TypeError, ValueError):
             dtype = np.dtype(object)
         if dtype.kind not in "fiub":
             raise InputError(f"{path}: {word!r} among the columns' types is not a number type such as 'float64'.")

@@ -3,7 +3,7 @@
 import argparse
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from statistics import median, stdev
 
@@ -30,10 +30,11 @@ from baler_energy.meters.settings import SessionSettings
 from baler_energy.meters.ticks import watch_ticks
 from baler_energy.progress import announce
 from baler_energy.provenance import provenance
+from baler_energy.records import Reading
 from baler_energy.sources import calibrated
 from baler_energy.stages.thread_costs import cpu_counter, thread_rows, watch_threads
 from baler_energy.variants import TIMED_ENGINE
-from baler_energy.vocabulary import Evidence, MeterName, Quantity
+from baler_energy.vocabulary import MeterName, Quantity
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "calibrate", "run", "summary"]
 
@@ -101,8 +102,8 @@ def calibrate(meters: Sequence[Meter], settings: SessionSettings, calibrate_s: f
         measured_s = session.run(lambda: [work.timed() for _ in range(_LOOPS)], once=True).result
     with MachineLock(settings.lock):
         after_s = [work.timed() for _ in range(_LOOPS)]
-    evidence = {f"{r.meter}/{r.component}": r.evidence for r in outcome.readings if r.quantity is Quantity.ENERGY}
-    counter = cpu_counter(evidence)
+    energies = {f"{r.meter}/{r.component}": r for r in outcome.readings if r.quantity is Quantity.ENERGY}
+    counter = cpu_counter({name: reading.evidence for name, reading in energies.items() if reading.value is not None})
     announce("Training steps on different numbers of threads.")
     with Session(counting, settings) as session:
         per_number_s = min(_THREADS_S, calibrate_s / 10)
@@ -111,7 +112,7 @@ def calibrate(meters: Sequence[Meter], settings: SessionSettings, calibrate_s: f
         ).result
     edges = outcome.result
     powers = slice_powers_w([edge[0] for edge in edges], [edge[2] for edge in edges])
-    rows = [*_idle_rows(powers, evidence), *_tick_rows(ticks)]
+    rows = [*_idle_rows(powers, energies), *_tick_rows(ticks)]
     rows += _overhead_rows([(edge[0], edge[1]) for edge in edges], before_s + after_s, measured_s)
     rows += thread_rows(costs, counter)
     behind = calibrated(meter.name for meter in meters)
@@ -171,17 +172,22 @@ def _ticks(meters: Sequence[Meter]) -> dict[tuple[MeterName, str], float | None]
     return found
 
 
-def _idle_rows(powers_w: dict[str, list[float]], evidence: dict[str, Evidence]) -> list[Calibrated]:
+def _idle_rows(powers_w: dict[str, list[float]], energies: Mapping[str, Reading]) -> list[Calibrated]:
     rows = []
     for name, values in sorted(powers_w.items()):
         meter, component = name.split("/")
+        reading = energies.get(name)
+        if reading is None or reading.value is None:
+            reason = (reading and reading.reason) or "its meter gave no energy for this window"
+            rows.append(_row(meter, component, "idle_power", None, reason))
+            continue
         rows.append(
             Calibrated(
                 meter=meter,
                 component=component,
                 quantity="idle_power",
                 **spread_of(values),
-                evidence=evidence.get(name, Evidence.UNKNOWN),
+                evidence=reading.evidence,
                 detail="mean over slices of idle time",
             )
         )

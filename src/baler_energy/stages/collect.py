@@ -15,7 +15,7 @@ from baler_energy.analysis import tidy
 from baler_energy.analysis.break_even import constant_rows
 from baler_energy.analysis.checked import check_row, check_table, read_parquet
 from baler_energy.analysis.datapackage import datapackage
-from baler_energy.analysis.electricity import Electricity, electricity_rows
+from baler_energy.analysis.electricity import Electricity, electricity_rows, times_of
 from baler_energy.analysis.formulas import formula_rows
 from baler_energy.analysis.reference import with_reference
 from baler_energy.analysis.schema import POINT, TABLES, arrow_schema
@@ -198,7 +198,7 @@ class _Runs:
         """Add what the external wattmeter measured in a record's window."""
         if self.log is None or (self.hosts and record.provenance["machine"]["hostname"] not in self.hosts):
             return record
-        readings = wattmeter_readings(self.log, record.window.start, record.window.duration_s, record.idle)
+        readings = wattmeter_readings(self.log, *times_of(record), record.idle)
         return record.model_copy(update={"readings": (*record.readings, *readings)})
 
 

@@ -8,7 +8,7 @@ from baler_energy.codecs.engines import engine_of, operation_of, options_with
 from baler_energy.codecs.packing import Packing
 from baler_energy.config.parameters import Training
 from baler_energy.errors import InputError
-from baler_energy.files import atomic_path, output_folder
+from baler_energy.files import atomic_path, output_folder, refuse_source
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.stages.file_names import RECONSTRUCTED
 from baler_energy.stages.measured import Measuring, facts_of_work, open_work, warm_up_of, write_record
@@ -55,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
+    refuse_source(args.out / RECONSTRUCTED, [path for path in (args.compressed, args.checkpoint) if path])
     print(decompress(args.compressed, args.checkpoint, args.out, point_options(args), Measuring.of(args)))
 
 

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import psutil
@@ -129,7 +130,8 @@ def _channels(meter: Meter) -> Sequence[Channel]:
         detail = f"it could not be opened: {error}"
         return [Channel(channel.component, None, detail, energy=channel.energy) for channel in channels]
     finally:
-        meter.close()
+        with suppress(Exception):  # it is about what the meter can read
+            meter.close()
 
 
 def _meter_lines(line: dict[str, Any]) -> list[str]:

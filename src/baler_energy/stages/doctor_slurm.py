@@ -211,5 +211,5 @@ def _answer(path: Path, reason: str | None) -> dict[str, Any]:
         answer: dict[str, Any] = json.loads(path.read_text())
         return answer
     log = path.with_suffix(".log")
-    last = log.read_text().strip().splitlines()[-3:] if log.exists() else []
+    last = log.read_text(errors="replace").strip().splitlines()[-3:] if log.exists() else []
     return {"reason": reason or f"its job left no answer; its log ends: {' / '.join(last) or 'empty'}"}

@@ -13,6 +13,8 @@ from baler_energy.formats import Request
 
 __all__ = ["add_file_arguments", "number_type", "request_of", "size_type", "whole_type"]
 
+#: Largest size: a yottabyte.
+_LARGEST_B = 1e24
 _SIZE = re.compile(r"\s*([0-9][0-9.]*(?:e[+-]?[0-9]+)?)\s*(?:([kKMGTPE])(i?))?B\s*", re.ASCII)
 
 
@@ -87,6 +89,8 @@ def size_type(text: str) -> float:
         number, prefix, binary = found.groups()
         with suppress(ValueError):
             size = float(number) * (1024.0 if binary else 1000.0) ** " KMGTPE".index((prefix or " ").upper())
-    if not 0 < size < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size above 0 with its unit, such as 50TB, 1.5PB or 2TiB")
+    if not 0 < size <= _LARGEST_B:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a size from above 0 to 1e6EB with its unit, such as 50TB or 2TiB"
+        )
     return size

@@ -14,6 +14,7 @@ from baler_energy.config.own_file import OwnFile
 from baler_energy.config.parameters import AXES, applies
 from baler_energy.config.sections import Embodied
 from baler_energy.config.study import Study
+from baler_energy.data.checks import check_rows
 from baler_energy.errors import InputError
 from baler_energy.formats import Request, open_source
 from baler_energy.provenance import cpu_model
@@ -131,7 +132,9 @@ def _size(args: argparse.Namespace) -> tuple[int, int, float]:
     request = Request(None, args.tree, args.layout, args.leading)
     with open_source(args.file, request, args.format) as source:
         row_bytes = sum(np.dtype(name).itemsize for name in source.dtypes)
-        return source.count_rows(), len(source.names), row_bytes
+        rows = source.count_rows()
+        check_rows(str(args.file), rows, None)
+        return rows, len(source.names), row_bytes
 
 
 def _hardware(where: str) -> "Hardware":

@@ -17,6 +17,8 @@ EPILOG = """examples:
 
 #: Seeds must be below this, as in Pythia.
 _SEED_LIMIT = 900_000_000
+#: More than any memory holds.
+_MOST_ROWS = 10**12
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,8 +61,8 @@ def generate(source: str, rows: int, seed: int, out: Path, pt_hat_min_gev: float
     BalerEnergyError
         The event generator failed.
     """
-    if rows < 1:
-        raise InputError(f"--rows {rows}: must be at least 1.")
+    if not 1 <= rows <= _MOST_ROWS:
+        raise InputError(f"--rows {rows}: must be from 1 to {_MOST_ROWS:,}.")
     if not 0 <= seed < _SEED_LIMIT:
         raise InputError(f"--seed {seed}: must be from 0 to {_SEED_LIMIT - 1}.")
     if pt_hat_min_gev is not None and not 1.0 <= pt_hat_min_gev <= 1000.0:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from baler_energy.errors import InputError
-from baler_energy.files import output_file, read_json
+from baler_energy.files import output_file, read_json, refuse_source
 from baler_energy.stages.file_names import DATA_PACKAGE
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
+    refuse_source(args.out, args.dataset.glob("*"))
     hardware = hardware_of(args.dataset)
     hardware.write(args.out)
     print(f"{args.out}: {len(hardware.laws)} laws of cost, from {hardware.study}")

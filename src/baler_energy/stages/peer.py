@@ -7,8 +7,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from baler_energy.config.measuring import Peers
@@ -16,6 +17,7 @@ from baler_energy.config.options import add_options
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.files import check_outputs, discard, output_folder, read_json, write_json
+from baler_energy.meters.lock import LOCK_VARIABLE, MachineLock
 from baler_energy.meters.options import add_session_arguments, meter_class
 from baler_energy.meters.peers.base import peer_version
 from baler_energy.progress import announce
@@ -66,8 +68,10 @@ def run(args: argparse.Namespace) -> None:
     point = point_options(args, DEFAULTS)
     check_outputs(args.out, PEER_RESULT)
     discard(args.out / PEER_RESULT)
-    with temporary_folder() as folder:
-        reason = run_limited(_command(args, folder), args.time_limit_s)
+    # The machine is locked here, so that the time limit does not include the wait for other measurements.
+    with temporary_folder() as folder, MachineLock() as lock:
+        variables = {LOCK_VARIABLE: str(folder / "lock")}
+        reason = run_limited(_command(args, folder), args.time_limit_s, variables, lock.fileno())
         record = folder / RECORD
         measurement = read_json(record) if reason is None else None
     if measurement is None:
@@ -88,7 +92,9 @@ def run(args: argparse.Namespace) -> None:
     write_json(args.out / PEER_RESULT, result)
 
 
-def run_limited(command: Sequence[str], limit_s: float) -> str | None:
+def run_limited(
+    command: Sequence[str], limit_s: float, variables: Mapping[str, str] = MappingProxyType({}), *kept: int
+) -> str | None:
     """Run a command in its own process group, which ends before this returns, and also if this process is killed.
 
     Parameters
@@ -97,6 +103,10 @@ def run_limited(command: Sequence[str], limit_s: float) -> str | None:
         Program and arguments. Its output is copied to standard error after it ends.
     limit_s
         Time after which the whole group is killed.
+    variables
+        Environment variables that it gets besides our own.
+    kept
+        Descriptors that stay open until it has ended (`guarding`).
 
     Returns
     -------
@@ -110,10 +120,15 @@ def run_limited(command: Sequence[str], limit_s: float) -> str | None:
     """
     with (
         tempfile.TemporaryFile(mode="w+", encoding="utf-8", errors="replace") as output,
-        guarding() as guard_from,
+        guarding(*kept) as guard_from,
     ):
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ, **variables},
         )
         try:
             guard_from(process.pid)

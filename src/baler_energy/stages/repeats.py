@@ -10,7 +10,7 @@ from baler_energy.codecs.engines import operations_of
 from baler_energy.config.sections import Repeats
 from baler_energy.config.study import Point, Study, load_study
 from baler_energy.errors import InputError
-from baler_energy.files import output_file, write_json
+from baler_energy.files import output_file, refuse_source, write_json
 from baler_energy.progress import announce
 from baler_energy.rounds import points_so_far, round_file
 from baler_energy.stages.run_files import Grid
@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run this stage."""
+    refuse_source(args.out, [args.study])
     repeats(load_study(args.study), args.results, args.round, args.out)
 
 

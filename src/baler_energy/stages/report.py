@@ -6,7 +6,7 @@ from pathlib import Path
 
 from baler_energy.errors import InputError
 from baler_energy.figures.chapters import figures_of
-from baler_energy.files import output_file, read_json, write_text
+from baler_energy.files import output_file, read_json, refuse_source, write_text
 from baler_energy.stages.file_names import DATA_PACKAGE, LEFT_OUT
 from baler_energy.variants import CHAPTERS
 
@@ -39,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
+    refuse_source(args.out, args.dataset.glob("*"))
     report(args.dataset, args.figures, args.out, args.tables)
 
 

@@ -11,6 +11,7 @@ from baler_energy.analysis import glossary
 from baler_energy.codecs.packing import usages
 from baler_energy.config.study import Study
 from baler_energy.config.texts import explained, filled, one_of
+from baler_energy.errors import InputError
 from baler_energy.files import output_file, write_text
 from baler_energy.variants import TRANSFORMS, load
 
@@ -44,11 +45,20 @@ def run(args: argparse.Namespace) -> None:
 
 
 def write_schema(schema: Path, readme: Path) -> None:
-    """Write the schema, and replace the tables of keys in the documentation."""
-    write_text(schema, json_schema())
+    """Write the schema, and replace the tables of keys in the documentation.
+
+    Raises
+    ------
+    InputError
+        The documentation does not have the two marks around the tables, each once.
+    """
     text = readme.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    write_text(readme, f"{before}{BEGIN}\n\n{documentation()}\n{END}{rest.split(END)[1]}")
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    if (text.count(BEGIN), text.count(END), rest.count(END)) != (1, 1, 1):
+        raise InputError(f"{readme}: needs the lines {BEGIN} and {END}, once and in this order, around the tables.")
+    write_text(schema, json_schema())
+    write_text(readme, f"{before}{BEGIN}\n\n{documentation()}\n{END}{after}")
 
 
 def json_schema() -> str:

@@ -38,6 +38,8 @@ _RESULTS_VARIABLE = "BALER_ENERGY_RESULTS"
 _SNAKEFILES = ("Snakefile", "snakefile", "workflow/Snakefile", "workflow/snakefile")
 #: Snakemake's lock of a folder: it names the files of the run that made it, but not its process.
 _LOCKS = Path(".snakemake", "locks")
+#: Where Snakemake keeps the logs of jobs on SLURM.
+_SLURM_LOGS = Path(".snakemake", "slurm_logs")
 #: A file that every Snakemake of this workflow locks, together with others, for as long as it lives.
 _LIVING = Path(".snakemake", "living.lock")
 #: Open files of this process; the kernel releases their locks when it ends.
@@ -227,18 +229,25 @@ def release_stale_lock() -> None:
         return
     _OPEN.append(file)
     if _flock(file) and _is_locked() and not list(_snakemakes_here()):
-        if jobs := _slurm_jobs_here():
-            announce(
-                f"An earlier run was killed, but SLURM has its jobs. Cancel them (scancel {' '.join(jobs)}), or use "
-                "`baler-energy study`, which does so."
-            )
-        else:
-            announce("An earlier run was killed: releasing its lock and repeating unfinished steps.")
-            with suppress(OSError):  # Snakemake then says what it cannot do
-                for lock in _LOCKS.iterdir():
-                    lock.unlink()
+        try:
+            _unlock()
+        except BalerEnergyError as error:
+            announce(f"An earlier run was killed. {error}")
     with suppress(OSError):
         fcntl.flock(file, fcntl.LOCK_SH)
+
+
+def _unlock() -> None:
+    """Release the lock of a killed run, unless SLURM has its jobs."""
+    if jobs := _slurm_jobs_here():
+        raise BalerEnergyError(
+            f"SLURM still has its jobs. Cancel them (scancel {' '.join(jobs)}), or use `baler-energy study`, which "
+            "does so."
+        )
+    announce("An earlier run was killed: releasing its lock and repeating unfinished steps.")
+    with suppress(OSError):  # Snakemake then says what it cannot do
+        for lock in _LOCKS.iterdir():
+            lock.unlink()
 
 
 def _is_locked() -> bool:
@@ -319,10 +328,21 @@ def _cancel_orphans() -> None:
 
 
 def _slurm_jobs_here() -> list[str]:
-    """List the unfinished SLURM jobs that Snakemake submitted from this folder; empty without SLURM."""
+    """List the unfinished SLURM jobs that Snakemake submitted from this folder; empty without SLURM.
+
+    Raises
+    ------
+    BalerEnergyError
+        SLURM has run jobs of this folder, but does not answer: they may still run.
+    """
     if shutil.which("squeue") is None:
         return []
     said, reason = ask("squeue", "--me", "--noheader", "--format", "%i|%k|%Z", limit_s=_CLIENT_LIMIT_S)
+    if reason and _SLURM_LOGS.is_dir():
+        raise BalerEnergyError(
+            f"SLURM could not be asked for jobs of a killed run: {reason}. Run again when `squeue` answers; or, if "
+            "none of these jobs is left, `snakemake --unlock`."
+        )
     if reason:
         announce(f"SLURM could not be asked for jobs of a killed run: {reason}.")
     # Snakemake's executor writes the rule to each job's comment.

@@ -20,7 +20,7 @@ from baler_energy.config.recommended import RECOMMENDED
 from baler_energy.config.shown import number_text
 from baler_energy.data.sampling import Sample
 from baler_energy.data.table import Table
-from baler_energy.errors import InputError
+from baler_energy.errors import InputError, is_out_of_memory
 from baler_energy.files import read_json
 from baler_energy.records import Measurement
 from baler_energy.stages.compress import compress
@@ -140,7 +140,10 @@ class Trials:
         """
         try:
             train(self._table("training"), self._out(point) / "train", point, Training(), self.measuring)
-        except InputError as error:  # a loss that is not finite, or a column that cannot be scaled
+        except (InputError, MemoryError, RuntimeError) as error:
+            # A loss that is not finite, a column that cannot be scaled, or no memory.
+            if not (isinstance(error, InputError) or is_out_of_memory(error)):
+                raise
             # What to do is said for those who train by hand.
             self.failed[point_name(point)] = str(error).partition(". ")[0]
             return None

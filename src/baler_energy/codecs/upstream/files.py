@@ -25,6 +25,7 @@ from baler_energy.codecs.baler.model import Autoencoder, check_parameters
 from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.codecs.tensors import read_tensors, write_tensors
 from baler_energy.codecs.upstream.networks import MODELS, class_of
+from baler_energy.damage import refusing_damage
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.files import atomic_path, check_distinct, read_npy, read_npz, write_npz
@@ -146,9 +147,10 @@ def write_features(path: Path, normalisation: Normalisation) -> None:
         np.save(temporary, normalisation.features, allow_pickle=False)
 
 
-def column_names(names: NDArray[Any]) -> tuple[str, ...]:
-    """Read column names from an array ``names`` of text, or of bytes, as in older files."""
-    return tuple(name.decode() if isinstance(name, bytes) else str(name) for name in np.atleast_1d(names).tolist())
+def column_names(names: NDArray[Any], path: Path) -> tuple[str, ...]:
+    """Read column names from an array ``names`` of text, or of bytes, as in older files; `InputError` names `path`."""
+    with refusing_damage(path, "file of Baler"):
+        return tuple(name.decode() if isinstance(name, bytes) else str(name) for name in np.atleast_1d(names).tolist())
 
 
 def unscaled(columns: int) -> Normalisation:
@@ -214,10 +216,9 @@ def read_latents(path: Path, checkpoint: Checkpoint) -> NDArray[np.float64]:
             f"{path}: 'normalization_features' differ from those of the training: the model was trained again since. "
             "Compress again with Baler."
         )
-    if column_names(arrays["names"]) != checkpoint.names:
-        raise InputError(
-            f"{path}: 'names' {column_names(arrays['names'])} differ from the checkpoint's {checkpoint.names}."
-        )
+    names = column_names(arrays["names"], path)
+    if names != checkpoint.names:
+        raise InputError(f"{path}: 'names' {names} differ from the checkpoint's {checkpoint.names}.")
     bad = np.argwhere(~np.isfinite(latents))
     if len(bad):
         raise InputError(
