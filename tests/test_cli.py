@@ -44,18 +44,27 @@ def test_a_wrong_input_exits_with_2_and_one_message(tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_too_little_memory_is_one_message(tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize("kind", [MemoryError, RuntimeError])
+def test_too_little_memory_is_one_message(tmp_path, capsys, monkeypatch, kind):
+    reason = "Unable to allocate 74.5 GiB for an array" + ", out of memory" * (kind is RuntimeError)
+
     def too_large(*_, **__):
-        raise MemoryError("Unable to allocate 74.5 GiB for an array")
+        raise kind(f"{reason}\nwith details of torch")
 
     monkeypatch.setattr("baler_energy.stages.generate.generate", too_large)
     code = cli.main(["generate", "--source", "toy", "--rows", "9", "--seed", "1", "--out", str(tmp_path / "t.npz")])
     said = capsys.readouterr().err
     assert code == 3
-    assert said == (
-        "baler-energy generate: not enough memory (Unable to allocate 74.5 GiB for an array). Use fewer rows or "
-        "columns.\n"
-    )
+    assert said == (f"baler-energy generate: not enough memory ({reason}). Use fewer rows or columns.\n")
+
+
+def test_a_bug_that_is_no_lack_of_memory_is_not_hidden(tmp_path, monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("baler_energy.stages.generate.generate", broken)
+    with pytest.raises(RuntimeError, match="a bug"):
+        cli.main(["generate", "--source", "toy", "--rows", "9", "--seed", "1", "--out", str(tmp_path / "t.npz")])
 
 
 #: Options with which a stage writes something, and whether it is a folder.

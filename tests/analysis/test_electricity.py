@@ -63,6 +63,14 @@ def test_a_gap_in_the_series_is_not_bridged():
     assert hours.mean_g_per_kwh(START + timedelta(hours=5), 600) is None
 
 
+def test_an_interrupted_run_has_no_hours():
+    electricity = Electricity(1.0, hours=series([100.0] * 24))
+    assert electricity.co2e_kg(3.6e6, START, 60.0) == pytest.approx(0.1)
+    assert electricity.co2e_kg(3.6e6, None, 60.0) is None
+    assert "x.csv is not merged with a run that was interrupted" in electricity.reason(None, 60.0)
+    assert Electricity(1.0, value_g_per_kwh=100.0).co2e_kg(3.6e6, None, 60.0) == pytest.approx(0.1)
+
+
 def test_pue_and_intensity_give_the_co2e():
     electricity = Electricity.of(country=None, value=100.0, csv=None, pue=1.5)
     assert electricity.co2e_kg(3.6e6, START, 1.0) == pytest.approx(0.15)

@@ -9,7 +9,7 @@ import pytest
 
 from baler_energy.analysis import tidy
 from baler_energy.analysis.datapackage import datapackage
-from baler_energy.analysis.electricity import Electricity
+from baler_energy.analysis.electricity import Electricity, HourlyIntensity
 from baler_energy.analysis.schema import TABLES, arrow_schema, check_columns
 from baler_energy.config.sections import Embodied
 from baler_energy.errors import BalerEnergyError
@@ -185,6 +185,20 @@ def test_readings_keep_their_window_and_energies_get_co2e():
     emitted = rows[rows["quantity"] == "co2e"]
     assert len(emitted) == 3
     assert set(emitted["evidence"]) == {"modelled"}
+
+
+def test_the_hours_of_an_interrupted_run_are_not_known():
+    """Its window begins with its first part and is as long as all parts, without the pause between them."""
+    hours = Electricity(1.0, hours=HourlyIntensity(None, (100.0,) * 24, "profile.csv"))
+    whole = record(*MEASURED)
+    parts = whole.model_copy(update={"flags": (Flag.RESUMED,)})
+    for one, known in ((whole, True), (parts, False)):
+        row = tidy.run_row(one, {}, hours, at_centre=True)
+        assert (row["co2e_kg"] is not None) == (row["carbon_intensity_g_per_kwh"] is not None) == known
+        rows = [row for row in tidy.measurement_rows(one, hours) if row["quantity"] == "co2e"]
+        assert {row["value"] is not None for row in rows} == {known}
+        assert known or all("profile.csv is not merged with a run" in row["reason"] for row in rows)
+    assert tidy.run_row(parts, {}, ELECTRICITY, at_centre=True)["co2e_kg"] is not None
 
 
 def history_of(of_record, history: pd.DataFrame) -> pd.DataFrame:

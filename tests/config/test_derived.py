@@ -55,6 +55,7 @@ def test_a_rule_passes_on_what_the_study_declares() -> None:
         ),
         ({"m": {"invariant_mass": [MUONS[0], ["pt", "eta", "phi", -1]]}}, r"\[1\]: the mass -1 is negative"),
         ({"m": MASS | {"windows": {"Z": [100, 80]}}}, "windows.Z: the lower edge 100 is not below the upper edge 80"),
+        ({"m": MASS | {"windows": {"all": [-1e308, 1e308]}}}, "windows.all: from -1e\\+308 to 1e\\+308 is too wide"),
         ({"m": MASS | {"windows": {"Z": [80]}}}, "derived.m.windows.Z: "),
         ({"m": MASS | {"window": {}}}, "derived.m.window: unknown key"),
         ({"m m": MASS}, "derived.m m: "),

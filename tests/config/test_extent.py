@@ -113,6 +113,20 @@ def test_rows_of_more_shards_than_a_seed_has_are_refused(study: Any) -> None:
         load_study(study(axes={"rows": [10**15], "epochs": [1]}))
 
 
+@pytest.mark.parametrize("section", ["profile", "peers"])
+def test_more_selections_of_points_than_can_be_compared_are_refused(study: Any, section: str) -> None:
+    axes = {"rows": [400], "epochs": list(range(1, 2001))}
+    with pytest.raises(InputError, match=rf"{section}\.points: 9,000 entries are too many for a grid of 2,000 runs"):
+        load_study(study(axes=axes, repeats=1, **{section: {"points": [{"epochs": 1}] * 9000}}))
+
+
+@pytest.mark.parametrize(("axis", "number"), [("threads", 3_000_000_000), ("epochs", 10**14), ("batch_size", 10**13)])
+def test_numbers_that_no_machine_works_off_are_refused(study: Any, axis: str, number: int) -> None:
+    axes = {"rows": [400], "epochs": [1]} | {axis: [number]}
+    with pytest.raises(InputError, match=rf"{axis}.*should be at most"):
+        load_study(study(axes=axes))
+
+
 def test_many_mistakes_and_long_values_are_cut(study: Any) -> None:
     with pytest.raises(InputError) as caught:
         load_study(study(country="x" * 5000, **{f"key{number}": 1 for number in range(1000)}))

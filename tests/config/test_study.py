@@ -261,6 +261,15 @@ def test_the_stage_writes_the_files_of_the_repository(repository: Path, tmp_path
         assert (tmp_path / name).read_text() == path.read_text(), f"run `baler-energy schema` for {path.name}"
 
 
+@pytest.mark.parametrize("text", ["no marks", BEGIN, f"{END}{BEGIN}", f"{BEGIN}{END}{BEGIN}{END}"])
+def test_a_readme_without_the_marks_changes_nothing(tmp_path: Path, capsys, text: str):
+    (tmp_path / "readme").write_text(text)
+    options = [part for name in ("schema", "readme") for part in (f"--{name}", str(tmp_path / name))]
+    assert main(["schema", *options]) == 2
+    assert f"{tmp_path / 'readme'}: needs the lines" in capsys.readouterr().err
+    assert (tmp_path / "readme").read_text() == text and not (tmp_path / "schema").exists()
+
+
 def test_the_schema_accepts_the_shipped_studies(repository: Path):
     import json
 

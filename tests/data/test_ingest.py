@@ -161,9 +161,14 @@ def test_shards_are_merged_in_order_and_nested(tmp_path: Path) -> None:
     assert whole.integer.sum() == 9
 
 
-def test_the_same_shard_twice_gives_duplicate_rows(tmp_path: Path) -> None:
-    (path,) = shards(tmp_path, 1)
-    assert any("30 of 60 rows" in warning for warning in tables_from_shards([path, path], None)[0].origin["warnings"])
+def test_shards_of_one_seed_are_refused(tmp_path: Path) -> None:
+    """Rows that are held out would be rows of the table."""
+    first, other = shards(tmp_path, 1, 2)
+    again = tmp_path / "again.npz"
+    again.write_bytes(first.read_bytes())
+    for paths in ([first, first], [first, other, again]):
+        with pytest.raises(InputError, match=r"shard-1\.npz, .*: were generated with the same seed"):
+            tables_from_shards(paths, None, held_out=0.3)
 
 
 def test_shards_of_different_samples_do_not_mix(tmp_path: Path) -> None:

@@ -70,6 +70,13 @@ def test_more_windows_than_fit_into_memory_are_refused_before_they_are_made(kind
         read_file(write(kind))
 
 
+def test_more_values_than_fit_into_memory_are_refused_before_they_are_made(write, monkeypatch):
+    """A table may have thousands of columns of devices."""
+    monkeypatch.setattr(detect, "_MOST_VALUES", 5)
+    with pytest.raises(InputError, match=r"pyjoules\.txt: has more than .* or 5 values"):
+        read_file(write("pyjoules"))
+
+
 # Time
 
 

@@ -1,5 +1,6 @@
 """Sources and sinks of all formats, with files, layouts and blocks that are refused."""
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,18 @@ def test_npz_files_of_another_kind(tmp_path: Path) -> None:
 def test_parquet_without_a_value_in_a_later_batch(tmp_path: Path) -> None:
     pq.write_table(pa.table({"x": [1.0] * 25 + [None]}), tmp_path / "a.parquet")
     assert "'x' has no value at row 25" in fails(tmp_path / "a.parquet")
+
+
+def test_a_path_that_cannot_be_looked_at_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "File name too long" in fails("a" * 5000 + ".parquet")
+
+    def denied(self: Path, **_: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "stat", denied)
+        message = fails("locked/a.parquet")
+    assert "cannot be read: Permission denied." in message
 
 
 def test_a_format_without_a_suffix(tmp_path: Path) -> None:

@@ -154,6 +154,19 @@ def test_the_limit_of_a_power_is_the_gpus_with_a_margin(nvml, limit_w, power_w, 
     assert (readings["gpu-0", Quantity.ENERGY].value is not None) is believed
 
 
+def test_the_bound_of_a_counter_without_a_believed_power_is_not_zero(nvml):
+    library = nvml()
+    library.gpus[0].power_w = 0.0
+
+    def during():
+        library.gpus[0].energy_j += 10.0
+        library.wait_for_samples()
+
+    readings, _, _ = window(library, during)
+    assert readings["gpu-0", Quantity.ENERGY].value == pytest.approx(10.0)
+    assert readings["gpu-0", Quantity.ENERGY].bound > 0
+
+
 def test_a_lying_power_sensor_does_not_touch_the_counters_energy(nvml):
     library = nvml()
 

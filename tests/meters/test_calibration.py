@@ -116,6 +116,21 @@ def test_idle_power_tick_window_and_overhead_are_found(calibration, ticking, tmp
     assert {row["unit"] for row in calibration_rows(calibration)} == {"W", "s", "1", "J"}
 
 
+def test_an_idle_power_that_is_withheld_is_missing(tmp_path):
+    class Withheld(Ticking):
+        def readings(self):
+            first, second = self.end_j.items()
+            return [
+                Reading.of(self.name, first[0], Quantity.ENERGY, first[1]),
+                Reading.of(self.name, second[0], Quantity.ENERGY, None, reason="a part of it is a copy"),
+            ]
+
+    settings = SessionSettings(min_window_s=0.0, idle_s=0.0, lock=tmp_path / "lock")
+    rows = {row.component: row for row in calibrate([Withheld()], settings, 0.5).rows if row.quantity == "idle_power"}
+    assert rows["package-0"].value == pytest.approx(50.0, rel=0.2)
+    assert (rows["cpu"].value, rows["cpu"].detail) == (None, "a part of it is a copy")
+
+
 def test_an_effect_below_its_spread_is_not_stated(calibration):
     alone_s, measured_s = [1.0, 1.9, 0.4, 1.0], [0.7, 0.78, 0.86]
     (of_cpu, of_duration) = _overhead_rows([(0.0, 0.0), (1.0, 0.004), (2.0, 0.0085)], alone_s, measured_s)

@@ -146,6 +146,13 @@ def test_unix_times_other_names_and_an_offset_of_the_clock(tmp_path):
     assert energy_of(path, 5.0, 2.0, clock_offset_s=-3.0)[Quantity.ENERGY].value == pytest.approx(180.0)
 
 
+def test_an_interrupted_run_is_not_merged(tmp_path):
+    read = read_log(log(tmp_path, seconds(60, lambda n: 20.0)))
+    readings = wattmeter_readings(read, None, 10.0, None)
+    assert {reading.value for reading in readings} == {None}
+    assert all("not merged with a run that was interrupted" in reading.reason for reading in readings)
+
+
 @pytest.mark.parametrize(("begin_s", "length_s"), [(-1, 5), (58, 5), (100, 5)])
 def test_a_window_beyond_the_log_has_no_energy_and_the_reason(tmp_path, begin_s, length_s):
     found = energy_of(log(tmp_path, seconds(60, lambda n: 20.0)), begin_s, length_s)

@@ -143,6 +143,15 @@ def test_bytes_that_a_process_took_with_it_are_missing_and_not_negative(monkeypa
         assert readings[quantity].value is None and "outlived its parent" in readings[quantity].reason
 
 
+def test_cpu_time_that_a_process_took_with_it_is_missing_and_not_zero(monkeypatch):
+    used_s = iter([5.0, 4.0])
+    monkeypatch.setattr(process_module, "tree_cpu_s", lambda: next(used_s))
+    meter = ProcessMeter()
+    meter.begin()
+    reading = by_quantity(ended(meter))[Quantity.CPU_TIME]
+    assert reading.value is None and "outlived its parent" in reading.reason
+
+
 def test_a_failed_sample_is_the_reason_for_a_missing_temperature(monkeypatch):
     def fails():
         raise OSError("the sensor is gone")

@@ -85,6 +85,21 @@ def test_the_chip_determines_what_an_hwmon_sensor_measures(tmp_path):
     assert flags == set()
 
 
+@pytest.mark.parametrize("slow_ms", ["1000", "300000"])
+def test_a_mean_over_minutes_is_not_read(tmp_path, slow_ms):
+    """It would belong to what ran before the window."""
+    files = {"hwmon0/name": "power_meter", "hwmon0/power1_average": "150000000"}
+    files |= {"hwmon1/name": "amdgpu", "hwmon1/power1_average": "90000000", "hwmon1/power1_input": "95000000"}
+    files |= {f"hwmon{n}/power1_average_interval": slow_ms for n in (0, 1)}
+    root = tree(tmp_path, files)
+    found = {channel.component: channel for channel in HwmonMeter(root=root).channels()}
+    quick = slow_ms == "1000"
+    assert (found["node"].evidence is not None) == quick
+    assert quick or "power1_average_interval to 1000" in found["node"].detail
+    assert found["gpu-0"].evidence is not None
+    assert f"power1_{'average' if quick else 'input'}" in found["gpu-0"].detail
+
+
 def test_rails_with_the_same_name_are_distinguished(tmp_path):
     files = {
         f"hwmon{n}/{name}": text for n in (0, 1) for name, text in (("name", "ina2xx"), ("power1_input", "1000000"))

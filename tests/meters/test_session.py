@@ -214,6 +214,25 @@ def test_a_tool_that_reads_the_counters_of_a_meter_does_not_replace_what_that_me
         assert value_of(outcome.readings, Quantity.ENERGY).reason in reading.reason
 
 
+def test_a_tools_sum_lacks_a_part_that_is_withheld(replay, settings):
+    class Tool(replay):
+        def channels(self):
+            return tuple(Channel(name, Evidence.MODELLED, "a model") for name in ("cpu", "ram", "machine"))
+
+        def readings(self):
+            values = {"cpu": 0.0, "ram": 5.0, "machine": 5.0}
+            kind = Quantity.ENERGY, Evidence.MODELLED
+            return [Reading.of(self.name, name, kind[0], value, kind[1]) for name, value in values.items()]
+
+    with Session([Tool([0.0], name=MeterName.CODECARBON)], settings()) as session:
+        readings = session.run(work).readings
+    found = {
+        name: value_of(readings, Quantity.ENERGY, name, MeterName.CODECARBON) for name in ("cpu", "ram", "machine")
+    }
+    assert [one.value for one in found.values()] == [None, 5.0, None]
+    assert "a part of it, cpu, is missing: " in found["machine"].reason
+
+
 def test_a_fault_in_the_idle_baseline_only_affects_the_dynamic_energy(replay, settings):
     with Session([replay([OSError("busy"), 60.0])], settings(idle_s=0.02)) as session:
         outcome = session.run(work)

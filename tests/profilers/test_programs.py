@@ -253,6 +253,10 @@ def test_events_of_user_space_and_of_two_kinds_of_cores_are_read():
         "instructions": 4000,
         "cycles (user space)": 9,
     }
+    hybrid += "5,,cpu_core/cache-misses/,1,1,,\n<not supported>,,cpu_atom/cache-misses/,0,1,,\n"
+    hybrid += "7,,cpu_core/page-faults/,1,1,,\n<not counted>,,cpu_atom/page-faults/,0,0,,\n"
+    counted = {row.name: row.calls for row in perf.hotspots_of(hybrid, 1)}
+    assert "cache-misses" not in counted and counted["page-faults"] == 7
 
 
 def test_counters_that_the_kernel_does_not_expose_are_reported():

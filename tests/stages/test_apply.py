@@ -38,6 +38,18 @@ def test_it_writes_the_same_files_as_the_separate_stages(stage, pipeline, tmp_pa
         assert record.provenance["stage"] == f"baler_energy.stages.{operation}"
 
 
+def test_a_table_that_would_be_replaced_is_refused(stage, pipeline, tmp_path):
+    """It would be compared with itself, and have no error."""
+    apply(stage, pipeline, tmp_path)
+    back = tmp_path / "decompress/reconstructed.npz"
+    before = back.read_bytes()
+    with pytest.raises(InputError, match=r"reconstructed\.npz: would be replaced"):
+        stage("apply", "--data", back, "--checkpoint", pipeline.checkpoint, "--out", tmp_path)
+    with pytest.raises(InputError, match=r"reconstructed\.npz: would be replaced"):
+        stage("decompress", "--compressed", back, "--checkpoint", pipeline.checkpoint, "--out", back.parent)
+    assert back.read_bytes() == before
+
+
 @pytest.mark.parametrize("engine", ["reference", "fast"])
 def test_errors_on_held_out_rows_are_those_of_the_same_codec(stage, pipeline, tmp_path, engine):
     toy.generate(50, 2).write(tmp_path / "others.npz")

@@ -166,6 +166,7 @@ def test_names_that_cannot_be_found_are_requested(stage, project, tmp_path):
         ("c.type_list = ['int', 'text']", "'text'"),
         ("c.type_list = ['int', 3]", "3 among"),
         ("c.type_list = 4", "4 among"),
+        ("c.type_list = ['f8,$']", r"'f8,\$' among"),
         ("c.type_list = ['int', 'float64']", "24 columns, but there are 2 types"),
     ],
 )
@@ -183,6 +184,26 @@ def test_files_of_two_trainings_are_refused(stage, project, tmp_path):
     with pytest.raises(InputError, match=rf"{project.compressed}.*trained again"):
         stage("baler_import", project.path, "--out", tmp_path / "imported")
     assert not (tmp_path / "imported").exists()
+
+
+def test_an_input_that_was_replaced_is_refused(stage, project, tmp_path):
+    """Types belong to the columns of the file that was compressed, not to those of another one in its place."""
+    _configure(project, "c.input_path = 'workspaces/w/data/jets.npz'", "c.type_list = ['float64'] * 24")
+    path = tmp_path / "workspaces/w/data/jets.npz"
+    with np.load(path) as arrays:
+        content = dict(arrays)
+    np.savez(path, data=content["data"][:, ::-1], names=content["names"][::-1])
+    with pytest.raises(InputError, match=r"jets\.npz: has the columns .*another file was compressed"):
+        stage("baler_import", project.path, "--out", tmp_path / "imported")
+
+
+def test_names_that_are_no_utf8_are_one_message(stage, project, tmp_path):
+    with np.load(project.compressed) as arrays:
+        content = dict(arrays)
+    names = [str(name).encode() for name in content["names"]]
+    np.savez(project.compressed, **content | {"names": np.array([b"\xfcber", *names[1:]])})
+    with pytest.raises(InputError, match=r"compressed\.npz: .*not a valid file of Baler"):
+        stage("baler_import", project.path, "--out", tmp_path / "imported")
 
 
 def test_a_table_with_other_columns_is_refused(stage, pipeline, project, tmp_path):

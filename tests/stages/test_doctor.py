@@ -84,6 +84,15 @@ def test_a_meter_that_does_not_open_is_absent():
     assert "no start" in line["detail"]
 
 
+def test_a_meter_that_does_not_close_ends_no_report(monkeypatch):
+    def close(self):
+        raise PermissionError("sudo's child")
+
+    monkeypatch.setattr(Meters, "close", close)
+    meters = [Meters(MeterName.CODECARBON, Channel("cpu", Evidence.MODELLED, "a TDP")) for _ in range(2)]
+    assert [line["detail"] for line in doctor.diagnose(meters)["meters"]] == ["a TDP"] * 2
+
+
 @pytest.mark.parametrize(
     ("governor", "turbo", "words"),
     [

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from baler_energy import cli
+from baler_energy.stages import doctor_slurm
 from baler_energy.stages.doctor_slurm import requests
 
 SINFO = "cpu|up|(null)\ngpu|up|(null)\ngpu|up|gpu:a100:4\nold|down|(null)\n"
@@ -75,6 +76,12 @@ def test_a_partition_that_refuses_or_fails_has_a_reason_and_the_others_answer(cl
     (cluster / "job").chmod(0o755)
     assert doctor("--partition", "cpu") == 0
     assert "its job left no answer; its log ends: empty" in capsys.readouterr().out
+
+
+def test_the_log_of_a_node_may_have_any_bytes(tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor_slurm, "_LATENCY_S", 0.0)
+    (tmp_path / "cpu.log").write_bytes(b"caf\xe9: not found\n")
+    assert doctor_slurm._answer(tmp_path / "cpu.json", None)["reason"].endswith("caf\ufffd: not found")
 
 
 def test_a_job_that_pends_for_too_long_is_cancelled(cluster, capsys):

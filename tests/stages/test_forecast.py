@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -70,6 +71,14 @@ def test_rows_and_columns_come_from_a_file(capsys: Capture, hardware: Path, repo
     said = printed(capsys, "--file", file, "--epochs", "1", "--hardware", hardware)
     table = pq.read_metadata(file)
     assert said.startswith(f"{table.num_rows:,} rows x ") and "within their range" in said
+
+
+def test_a_file_without_rows_is_refused(capsys: Capture, hardware: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "empty.npz", data=np.empty((0, 3)), names=np.array(["a", "b", "c"]))
+    for more in ([], ["--per-year", "1TB"]):
+        words = ["--file", str(tmp_path / "empty.npz"), "--epochs", "5", *more, "--hardware", str(hardware)]
+        assert main(["forecast", *words]) == 2
+        assert "empty.npz" in capsys.readouterr().err
 
 
 def test_modelled_energy_is_labelled(capsys: Capture, tmp_path: Path) -> None:
@@ -165,6 +174,13 @@ def test_a_hardware_file_has_its_provenance(hardware: Path, tmp_path: Path) -> N
 def test_a_study_without_a_law_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no law can be fitted"):
         Hardware.of(known_runs(grid={"rows": (200, 3_000)}), "small")
+
+
+def test_hardware_does_not_replace_a_table_that_it_reads(dataset: Path, capsys: Capture) -> None:
+    before = (dataset / "runs.parquet").read_bytes()
+    assert main(["hardware", "--dataset", str(dataset), "--out", str(dataset / "runs.parquet")]) == 2
+    assert "is the file to read" in capsys.readouterr().err
+    assert (dataset / "runs.parquet").read_bytes() == before
 
 
 def test_hardware_says_what_it_wrote(dataset: Path, tmp_path: Path, capsys: Capture) -> None:

@@ -218,8 +218,9 @@ def test_mistakes_about_a_site_are_one_message(capsys: Capture, hardware: Path, 
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["--per-year", "50"], "'50' is not a size above 0 with its unit, such as 50TB"),
-        (["--per-year", "0TB"], "'0TB' is not a size above 0"),
+        (["--per-year", "50"], "'50' is not a size from above 0 to 1e6EB with its unit, such as 50TB"),
+        (["--per-year", "0TB"], "'0TB' is not a size"),
+        (["--per-year", "1e290EB"], "'1e290EB' is not a size"),
         (["--per-year", "1TB", "--nodes", "2.5"], "'2.5' is not a whole number"),
         (["--per-year", "1TB", "--nodes", "0"], "'0' is not a number of at least 1"),
         (["--per-year", "1TB", "--volume-per-model", "-1TB"], "--volume-per-model"),

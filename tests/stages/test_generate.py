@@ -34,6 +34,7 @@ def test_a_toy_shard_from_the_command_line(tmp_path: Path) -> None:
     ("change", "message"),
     [
         ({"--rows": "0"}, "--rows 0"),
+        ({"--rows": "10000000000000000000"}, "--rows 10000000000000000000: must be from 1 to 1,000,000,000,000"),
         ({"--seed": "-1"}, "--seed -1"),
         ({"--seed": "900000000"}, "--seed 900000000"),
         ({"--pt-hat-min": "0"}, "--pt-hat-min 0"),

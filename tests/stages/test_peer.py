@@ -1,6 +1,7 @@
 """The stage ``peer``."""
 
 import argparse
+import fcntl
 import json
 import os
 import subprocess
@@ -11,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from baler_energy.analysis.peers import peer_rows
+from baler_energy.data import toy
 from baler_energy.errors import InputError
+from baler_energy.meters.lock import LOCK_VARIABLE
 from baler_energy.records import Measurement
 from baler_energy.stages import peer as stage
 from baler_energy.stages import train
@@ -119,6 +122,23 @@ def test_a_tool_that_cannot_run_is_a_result(pipeline, tmp_path, capfd, monkeypat
     assert "pyjoules" in capfd.readouterr().err
     (row,) = peer_rows(result)
     assert (row["run_id"], row["value"], row["batch_size"]) == ("a point", None, 64)
+
+
+def test_the_wait_for_another_measurement_is_not_part_of_the_time_limit(tmp_path, monkeypatch):
+    """The machine is locked before the training starts, and until it has ended; the training has another lock."""
+    shared_lock = os.environ[LOCK_VARIABLE]
+
+    def run_limited(command, limit_s, variables, kept):
+        assert variables[LOCK_VARIABLE] != shared_lock
+        assert os.fstat(kept).st_ino == Path(shared_lock).stat().st_ino
+        with Path(shared_lock).open() as file, pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return "no result"
+
+    toy.generate(30, 1).write(tmp_path / "table.npz")
+    monkeypatch.setattr(stage, "run_limited", run_limited)
+    stage.run(parse("--tool", "zeus", "--data", tmp_path / "table.npz", "--out", tmp_path / "peer"))
+    assert json.loads((tmp_path / "peer" / PEER_RESULT).read_text())["reason"] == "no result"
 
 
 def test_the_record_of_the_training_is_kept(pipeline, tmp_path, monkeypatch):

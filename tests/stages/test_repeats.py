@@ -131,6 +131,14 @@ def test_a_missing_record_is_reported(stage, results):
         decide(stage, results)
 
 
+def test_the_study_is_not_replaced(stage, results):
+    study = results / "study.yaml"
+    before = study.read_text()
+    with pytest.raises(InputError, match="is the file to read"):
+        stage("repeats", "--study", study, "--results", results, "--round", 1, "--out", study)
+    assert study.read_text() == before
+
+
 def test_a_fixed_number_has_no_rounds(stage, results):
     (results / "study.yaml").write_text(yaml.safe_dump(STUDY | {"repeats": 3}))
     assert load_study(results / "study.yaml").rounds == 0

@@ -480,6 +480,15 @@ def test_no_runs_is_an_input_error(tmp_path: Path, write: Write, capfd: pytest.C
     assert "contains no runs" in capfd.readouterr().err
 
 
+def test_a_page_does_not_replace_a_table(tmp_path: Path, write: Write, capfd: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path)
+    page = tmp_path / "datapackage.json"
+    before = page.read_bytes()
+    folder = chapters(tmp_path / "figures")[0]
+    assert main(["report", "--dataset", str(tmp_path), "--figures", str(folder), "--out", str(page)]) == 2
+    assert "is the file to read" in capfd.readouterr().err and page.read_bytes() == before
+
+
 def test_runs_that_were_left_out_are_on_the_first_page(tmp_path: Path, write: Write) -> None:
     write(tmp_path / "dataset")
     report.report(tmp_path / "dataset", chapters(tmp_path / "figures"), tmp_path / "overview.rst")

@@ -325,6 +325,18 @@ def test_the_lock_is_kept_while_slurm_has_jobs_of_the_killed_run(locked, capsys,
     assert "scancel 17 18" in capsys.readouterr().err
 
 
+def test_the_lock_is_kept_while_slurm_does_not_answer_about_jobs_of_this_folder(locked, clients, tmp_path, capsys):
+    clients("echo 'Unable to contact slurm controller' >&2; exit 1", "touch cancelled")
+    assert not locked(), "no job of this folder has run on SLURM"
+    (tmp_path / ".snakemake" / "slurm_logs").mkdir()
+    capsys.readouterr()
+    assert locked()
+    assert "Unable to contact slurm controller" in (said := capsys.readouterr().err) and "snakemake --unlock" in said
+    with pytest.raises(BalerEnergyError, match="Run again when `squeue` answers"):
+        study._cancel_orphans()
+    assert not (tmp_path / "cancelled").exists()
+
+
 def test_a_study_is_refused_while_a_snakemake_lives_elsewhere(start, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with begun(sys.executable, "-c", LIVING) as living:

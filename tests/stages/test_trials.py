@@ -210,6 +210,24 @@ def test_an_error_that_overflows_is_infinite(ticking: Make, monkeypatch: pytest.
     assert trials.error_of(trials.trainable()[0]) == float("inf")
 
 
+@pytest.mark.parametrize("error", [MemoryError("80 GB"), RuntimeError("[enforce fail] can't allocate memory: 80 GB")])
+def test_a_training_without_enough_memory_is_named_and_the_others_are_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fails(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("baler_energy.stages.trials.train", fails)
+    sample = Sample(_table(1.0, 2.0), _table(1.0, 2.0), 10, (), ())
+    trials = Trials(sample, Goal(0.01), tmp_path, cast(Any, None), PointOptions(epochs=1), TimeLimit(1e9))
+    assert trials.trained(PointOptions(epochs=1), "zstd") is None
+    assert "80 GB" in next(iter(trials.failed.values()))
+    error.args = ("a bug",)
+    if isinstance(error, RuntimeError):
+        with pytest.raises(RuntimeError, match="a bug"):
+            trials.trained(PointOptions(epochs=1), "zstd")
+
+
 def test_a_trained_codec_that_cannot_store_a_row_misses_the_goal_and_the_others_are_compared(
     ticking: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -220,9 +220,8 @@ class Study(Config):
     @model_validator(mode="after")
     def _selected_points_exist(self) -> Self:
         for section in ("profile", "peers"):
-            entries = getattr(self, section).points
-            check_comparisons(f"{section}.points", len(entries), len(self.points))
-            for number, entry in enumerate(entries):
+            check_comparisons(f"{section}.points", len(getattr(self, section).points), len(self.points))
+            for number, entry in enumerate(getattr(self, section).points):
                 key = f"{section}.points[{number}]"
                 if unknown := sorted(set(entry) - set(AXES)):
                     raise ValueError(f"{key}: unknown axis {unknown[0]!r}; axes: {', '.join(AXES)}")

@@ -19,6 +19,7 @@ __all__ = ["EVENTS", "PROFILER", "hotspots_of", "profile"]
 #: perf's names of the events.
 EVENTS = ("instructions", "cycles", "cache-misses", "LLC-load-misses", "page-faults", "context-switches")
 _REMEDY = "It comes with the kernel's tools (linux-perf, linux-tools or perf); a cluster may have it as a module."
+_UNSUPPORTED = "<not supported>"
 _EVENT = re.compile(r"(?:\w+/)?(?P<name>[\w-]+)[/:]*(?P<where>\w*)")
 _LINE_SIZE = Path("/sys/devices/system/cpu/cpu0/cache/index0/coherency_line_size")
 _PARANOID = Path("/proc/sys/kernel/perf_event_paranoid")
@@ -135,8 +136,9 @@ def _events(report: str, count: int) -> dict[str, int]:
         if found and found["name"] in EVENTS:
             name = f"{found['name']} (user space)" if found["where"] == "u" else found["name"]
             events.setdefault(name, []).append(value)
-    counted = {name: values for name, values in events.items() if all(map(str.isdecimal, values))}
-    return {name: round(sum(map(int, values)) / count) for name, values in counted.items()}
+    # Kinds of cores on which nothing ran are not counted, which is 0; a kind that is not supported leaves no sum.
+    counted = {name: [*filter(str.isdecimal, values)] for name, values in events.items() if _UNSUPPORTED not in values}
+    return {name: round(sum(map(int, values)) / count) for name, values in counted.items() if values}
 
 
 def _profile_job(job: Watched, _out: Path) -> list[Hotspot]:
