@@ -11,6 +11,7 @@ from baler_energy.analysis.work import with_work, work
 LARGE = {"rows": 1_000_000, "epochs": 30, "batch_size": 512}
 
 
+@pytest.mark.long
 def test_known_laws_are_recovered_within_their_intervals() -> None:
     covered: dict[tuple[str, str], int] = {}
     for seed in range(100):
@@ -22,6 +23,13 @@ def test_known_laws_are_recovered_within_their_intervals() -> None:
                 inside = c.low <= true[c.term] <= c.high
                 covered[quantity, c.term] = covered.get((quantity, c.term), 0) + inside
     assert min(covered.values()) >= 90, covered
+
+
+def test_a_known_law_is_recovered() -> None:
+    (law,) = laws(known_runs(seed=0, operations=["train"]))
+    for true, one in ((TIME, law.costs.time), (ENERGY, law.costs.energy)):
+        assert one is not None
+        assert {c.term: c.value for c in one.coefficients} == pytest.approx(true, rel=0.1)
 
 
 def test_each_operation_machine_and_number_of_threads_has_its_own_law() -> None:
@@ -118,6 +126,7 @@ def test_a_law_without_noise_predicts_exactly() -> None:
     assert len(found) == 2 * 3 * 81
 
 
+@pytest.mark.long
 def test_forecasts_beyond_the_runs_hold_the_truth() -> None:
     amounts = work(point(**LARGE), "train")
     seconds = cost(TIME, amounts)

@@ -30,6 +30,7 @@ def check(said: str, path: Path) -> None:
     assert re.search(rf"^  baler-energy compress --data {re.escape(str(path))} ", said, re.MULTILINE)
 
 
+@pytest.mark.long
 def test_a_real_file_gets_lossless_advice(stage, shared, capsys):
     name, *words = FILES["lhcb"]
     path = shared(f"data/{name}")

@@ -5,7 +5,11 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from baler_energy.stages import study
+
+pytestmark = pytest.mark.long
 
 TARGET = "results/tiny/study.yaml"
 LIVING = "from baler_energy.stages.study import release_stale_lock as read; read(); print(flush=True); input()"

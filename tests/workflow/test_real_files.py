@@ -56,6 +56,7 @@ def test_the_smoke_study_over_every_real_file(workspace, shared):
     assert set(pd.read_parquet(results / "dataset" / "hotspots.parquet")["profiler"]) == {"cprofile", "torch"}
 
 
+@pytest.mark.long
 def test_a_file_of_each_format_becomes_a_table(workspace, repository):
     fixtures = repository / "tests" / "formats" / "fixtures"
     data = {p.suffix[1:]: {"source": "file", "path": str(p)} for p in sorted(fixtures.iterdir())}
