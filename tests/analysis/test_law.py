@@ -26,10 +26,10 @@ def test_known_laws_are_recovered_within_their_intervals() -> None:
 
 
 def test_a_known_law_is_recovered() -> None:
-    (law,) = laws(known_runs(seed=0, operations=["train"]))
+    (law,) = laws(known_runs(noise=0.001, operations=["train"]))
     for true, one in ((TIME, law.costs.time), (ENERGY, law.costs.energy)):
         assert one is not None
-        assert {c.term: c.value for c in one.coefficients} == pytest.approx(true, rel=0.1)
+        assert {c.term: c.value for c in one.coefficients} == pytest.approx(true, rel=0.02)
 
 
 def test_each_operation_machine_and_number_of_threads_has_its_own_law() -> None:
