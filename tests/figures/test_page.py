@@ -98,6 +98,7 @@ def test_a_large_drawing_is_shown_as_pixels() -> None:
     assert 'src="data:image/png;base64,cG5n"' in large and len(large) < MOST_BYTES
 
 
+@pytest.mark.long
 def test_a_narrow_table_keeps_columns_that_it_has(shown: dict[str, tuple[TableSpec, pd.DataFrame]]) -> None:
     assert len(shown) > 15
     for name, (table, text) in shown.items():
@@ -149,6 +150,7 @@ def headings(page: Any) -> set[str]:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", [window - LIST_WIDTH for window in WINDOWS])
 def test_tables_fit_and_show_their_values(
     show: Any, shown: dict[str, tuple[TableSpec, pd.DataFrame]], width: int
@@ -221,6 +223,7 @@ def test_a_long_figure_keeps_its_title_in_view_and_zooms(show: Any) -> None:
     assert picture.bounding_box()["width"] == pytest.approx(2 * narrow)
 
 
+@pytest.mark.long
 def test_a_page_too_large_for_a_report_is_never_made(shown: dict[str, tuple[TableSpec, pd.DataFrame]]) -> None:
     """The widest table, with the most rows that `readable` gives it."""
     table, text = shown["metrics"]

@@ -49,7 +49,7 @@ def codecarbon_text(
         cells = {
             "timestamp": date(ends[number] if ends is not None else START_S + 100 * (number + 1)),
             "project_name": '"a, b"',
-            "run_id": f"r{number}",
+            "run_id": f"r{number}-{length:g}",
             "duration": length,
             "emissions": 0.4 * (cpu + gpu + ram),
             "cpu_energy": cpu,

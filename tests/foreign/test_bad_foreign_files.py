@@ -191,7 +191,7 @@ def test_a_bad_file_ends_in_one_message(content, match, tmp_path):
         (",20.0,", ",-20.0,", "row 3: has no timestamp, or its duration is missing or negative"),
         (",20.0,", ",,", "row 3: has no timestamp, or its duration is missing or negative"),
         ("2026-03-01T12:03:20", "yesterday", "row 3: 'yesterday' is not a date"),
-        ("r1,20.0", "r1,5,20.0", "row 3: has 16 cells where the header has 15"),
+        ("r1-20,20.0", "r1-20,5,20.0", "row 3: has 16 cells where the header has 15"),
         (",country_iso_code,", ",cpu_energy,", "column 'cpu_energy' occurs more than once"),
     ],
 )
