@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from collected import Results, edited, make
@@ -18,6 +19,7 @@ from baler_energy.cli import main
 from baler_energy.config.study import load_study
 from baler_energy.errors import InputError
 from baler_energy.profilers.hotspots import Hotspot, write_hotspots
+from baler_energy.stages import collect
 from baler_energy.stages.run_files import read_hotspots
 
 #: Numbers of the study's points: the reference in two repeats, then transform identity, engine fast, and epochs 1.
@@ -364,3 +366,11 @@ def test_a_damaged_calibration_ends_as_one_message(results: Results, key: str, v
     path = results.folder / "calibration" / "device~auto.json"
     edited(path, key, value)
     refused(results, f"{path}: is not a calibration")
+
+
+def test_readings_of_files_that_are_not_imported_are_refused() -> None:
+    """Such as those of another study, whose folder was copied."""
+    path, imports = Path("results/foreign/foreign.parquet"), ("./logs/a.csv", "b.csv")
+    collect._check_imported(pa.table({"file": ["a.csv", "logs/a.csv", "b.csv"]}), imports, path)
+    with pytest.raises(InputError, match=r"foreign\.parquet: file: has 'c\.csv', which the study does not import"):
+        collect._check_imported(pa.table({"file": ["a.csv", "c.csv"]}), imports, path)

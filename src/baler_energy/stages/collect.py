@@ -215,6 +215,14 @@ def _write_from_runs(writers: Mapping[str, TableWriter], runs: pa.Table, energie
         writers[name].add_table(pa.Table.from_pandas(table, schema=arrow_schema(name), preserve_index=False))
 
 
+def _check_imported(foreign: pa.Table, imports: Sequence[str], path: Path) -> None:
+    """Refuse readings of files that the study does not import, such as those of another study."""
+    known = {name for one in map(Path, imports) for name in (str(one), one.name)}
+    others = sorted(set(foreign["file"].to_pylist()) - known)
+    if others:
+        raise InputError(f"{path}: file: has {others[0]!r}, which the study does not import. Delete it and run again.")
+
+
 class _Dataset:
     """The study's files, each read once, and the tables made from them."""
 
@@ -292,6 +300,8 @@ class _Dataset:
             path = results / "foreign" / f"{name}.parquet"
             table = read_parquet(path, advice="Delete it and run again.")
             check_table(name, table, path)
+            if name == "foreign":
+                _check_imported(table, study.imports, path)
             writers[name].add_table(table)
 
     def write_peers(self, writer: TableWriter) -> None:
