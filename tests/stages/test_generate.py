@@ -1,7 +1,6 @@
 """Stage generate."""
 
 import argparse
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +55,6 @@ def test_toy_data_have_no_hard_scatter(tmp_path: Path) -> None:
 
 def test_a_failing_generator_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(pythia8, "_PACKAGES", ())
-    monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, -11))
+    monkeypatch.setattr(pythia8, "exit_code", lambda *_, **__: -11)
     with pytest.raises(BalerEnergyError, match="code -11"):
         generate.generate("pythia8", 5, 1, tmp_path / "s.npz")

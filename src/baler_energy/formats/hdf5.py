@@ -258,7 +258,9 @@ def _of_group(source: str, group: h5py.Group, request: Request) -> tuple[tuple[s
 
 
 def _absence(group: h5py.Group, column: Any) -> str | None:
-    return "a link to another file, or to nothing" if column is None else absence(group.file, column)
+    if column is None:
+        return "a link to another file, or to nothing"
+    return absence(group.file, column) if is_number(_dtype(column)) else None
 
 
 def _linked(group: h5py.Group, key: str) -> Any:
