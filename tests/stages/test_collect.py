@@ -374,3 +374,9 @@ def test_readings_of_files_that_are_not_imported_are_refused() -> None:
     collect._check_imported(pa.table({"file": ["a.csv", "logs/a.csv", "b.csv"]}), imports, path)
     with pytest.raises(InputError, match=r"foreign\.parquet: file: has 'c\.csv', which the study does not import"):
         collect._check_imported(pa.table({"file": ["a.csv", "c.csv"]}), imports, path)
+
+
+def test_a_wattmeter_without_a_host_measures_one_machine_only() -> None:
+    collect._check_one_host(["node1"])
+    with pytest.raises(InputError, match=r"wattmeter\.hosts: is missing: the runs were on node1, node2"):
+        collect._check_one_host(["node2", "node1"])

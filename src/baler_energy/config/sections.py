@@ -188,7 +188,7 @@ class Wattmeter(Config):
     clock_offset_s: Annotated[float, Field(ge=-_LARGEST_OFFSET_S, le=_LARGEST_OFFSET_S)] = 0.0
     """Added to the log's times to correct its clock (s)."""
     hosts: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    """Host names of the machines that it measures; by default all machines of the study."""
+    """Host names of the machine that it measures; needed if the study ran on several machines."""
 
 
 class Embodied(Config):

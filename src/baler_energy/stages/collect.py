@@ -215,6 +215,15 @@ def _write_from_runs(writers: Mapping[str, TableWriter], runs: pa.Table, energie
         writers[name].add_table(pa.Table.from_pandas(table, schema=arrow_schema(name), preserve_index=False))
 
 
+def _check_one_host(names: Sequence[str]) -> None:
+    """Refuse to give the power of one machine, the wattmeter's, to runs on others."""
+    if len(names) > 1:
+        raise InputError(
+            f"wattmeter.hosts: is missing: the runs were on {', '.join(sorted(names))}, but a wattmeter measures one "
+            f"of these. Name it, such as hosts: [{min(names)}]."
+        )
+
+
 def _check_imported(foreign: pa.Table, imports: Sequence[str], path: Path) -> None:
     """Refuse readings of files that the study does not import, such as those of another study."""
     known = {name for one in map(Path, imports) for name in (str(one), one.name)}
@@ -247,7 +256,10 @@ class _Dataset:
             energies.append(measured.filter(pc.equal(measured["quantity"], Quantity.ENERGY.value)))
             for name, table in tables.items():
                 writers[name].add_table(table)
-        _write_from_runs(writers, with_reference(pa.concat_tables(all_runs)), pa.concat_tables(energies))
+        table = pa.concat_tables(all_runs)
+        if study.wattmeter is not None and study.wattmeter.hosts is None:
+            _check_one_host(table["hostname"].unique().to_pylist())
+        _write_from_runs(writers, with_reference(table), pa.concat_tables(energies))
         return pa.concat_tables(windows)
 
     def write_scanned(self, writers: Mapping[str, TableWriter], windows: pa.Table, in_order: InOrder) -> None:
