@@ -84,6 +84,7 @@ def test_the_recommended_commands_keep_the_error(stage, jets, tmp_path, monkeypa
     assert (np.abs(after - before).max(axis=0) <= 0.02 * np.ptp(before, axis=0)).all()
 
 
+@pytest.mark.long
 def test_the_commands_of_a_file_with_odd_names(jets, tmp_path, monkeypatch, capsys):
     """Names that begin with a hyphen would be read as options, and a shell or Snakemake would fill in others."""
     monkeypatch.chdir(tmp_path)
@@ -167,6 +168,7 @@ def test_the_commands_restore_files_of_other_formats(stage, tmp_path, monkeypatc
     assert ("columns with NaN or infinity, which these commands store, too: b." in said.out) == with_nan
 
 
+@pytest.mark.long
 def test_the_commands_restore_chosen_branches_of_a_tree(stage, objects, tmp_path, monkeypatch, capsys):
     stage("advise", objects, "--tree", "Events", "--columns", "X_*", "--lossless", "--sample-mb", 0.1, *FAST)
     request = Request(columns=("X_*",), tree="Events")

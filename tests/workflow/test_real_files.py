@@ -84,6 +84,7 @@ def server(repository):
         thread.join()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("right", [True, False])
 def test_a_url_is_fetched_and_its_checksum_holds(workspace, repository, server, right):
     content = (repository / "tests" / "formats" / "fixtures" / "jets.parquet").read_bytes()
