@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from baler_energy.data import toy
@@ -54,3 +55,13 @@ def pipeline(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Pipeline
     stage("compress", "--data", files.table, *codec, "--out", folder / "c")
     stage("decompress", "--compressed", files.compressed, *codec, "--out", folder / "d")
     return files
+
+
+@pytest.fixture(scope="session")
+def jets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a Parquet file of 1500 toy jets."""
+    table = toy.generate(1500, 1)
+    columns = zip(table.names, table.data.T, table.dtypes, strict=True)
+    path = tmp_path_factory.mktemp("jets") / "jets.parquet"
+    pd.DataFrame({name: values.astype(dtype) for name, values, dtype in columns}).to_parquet(path)
+    return path
