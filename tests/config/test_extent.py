@@ -121,7 +121,7 @@ def test_more_selections_of_points_than_can_be_compared_are_refused(study: Any, 
 
 
 @pytest.mark.parametrize(("axis", "number"), [("threads", 3_000_000_000), ("epochs", 10**14), ("batch_size", 10**13)])
-def test_numbers_that_no_machine_works_off_are_refused(study: Any, axis: str, number: int) -> None:
+def test_numbers_that_no_machine_gets_through_are_refused(study: Any, axis: str, number: int) -> None:
     axes = {"rows": [400], "epochs": [1]} | {axis: [number]}
     with pytest.raises(InputError, match=rf"{axis}.*should be at most"):
         load_study(study(axes=axes))

@@ -104,7 +104,21 @@ def test_a_tracker_that_is_started_again_goes_on(powers_w, pause_s):
     assert made_of([replace(row, adds_up=False) for row in rows])[1].sums == INCREMENTS
 
 
-@pytest.mark.parametrize("shift_s", [3600, -3600, 1800])
+@pytest.mark.parametrize("pause_s", [800, 3500])
+def test_a_tracker_that_is_started_again_at_full_hours_goes_on(pause_s):
+    rows = [window(100.0, e, START_S + n * (100 + pause_s), adds_up=True) for n, e in enumerate([1000, 1500, 2600])]
+    made = made_of(rows)
+    assert [value.value for value in of(made)] == [1000, 500, 1100]
+    assert [one.duration_s for one in made] == [100, 100, 100]
+
+
+def test_a_tracker_whose_counter_is_reset_has_the_reason():
+    rows = [window(100.0 * n, e, START_S + 100.0 * n, adds_up=True) for n, e in ((1, 500.0), (2, 900.0), (3, 50.0))]
+    made = of(made_of(rows))
+    assert [value.value for value in made] == [500, 400, None] and "falls from 900 to 50" in made[2].reason
+
+
+@pytest.mark.parametrize("shift_s", [3600, -3600, 1800, -100, -1000, 40_000])
 def test_totals_stay_totals_when_the_hosts_clock_is_put_forward_or_back(shift_s):
     steps = [(3000, 1000.0, 0), (4200, 1400.0, shift_s), (5000, 1700.0, shift_s)]
     made = made_of([window(float(t), e, START_S + t + shift, adds_up=True) for t, e, shift in steps])

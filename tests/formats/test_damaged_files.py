@@ -251,7 +251,7 @@ def test_hdf5_values_in_other_files_are_left_out_or_refused(tmp_path: Path) -> N
             assert "other file" in message or "another file" in message
             columns = read(path, tree=tree)
             assert columns.names == ("y",) and columns.rows == 10
-            assert columns.warnings[0].startswith("columns without values in the file were left out: ")
+            assert columns.warnings[0].startswith("columns with values missing from the file were left out: ")
             assert "x is " in columns.warnings[0]
             assert columns.unused == "columns that were not read"
         source.unlink(missing_ok=True)  # once with the other file, once without
@@ -287,7 +287,10 @@ def test_branches_with_values_in_other_files_are_left_out_or_refused(
     monkeypatch.setattr(uproot.model.Model, "all_members", property(elsewhere))
     columns = read(fixtures / "jets.root")
     assert "met" not in columns.names and "event" in columns.names
-    assert "branches without values in the file were left out: met is in another file (other.root)" in columns.warnings
+    assert (
+        "branches with values missing from the file were left out: met is in another file (other.root)"
+        in columns.warnings
+    )
     assert "met is in another file" in fails(fixtures / "jets.root", columns=("met", "event"))
     assert read(fixtures / "jets.root", columns=("event",)).rows == 57
 

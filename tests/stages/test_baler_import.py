@@ -193,7 +193,7 @@ def test_an_input_that_was_replaced_is_refused(stage, project, tmp_path):
     with np.load(path) as arrays:
         content = dict(arrays)
     np.savez(path, data=content["data"][:, ::-1], names=content["names"][::-1])
-    with pytest.raises(InputError, match=r"jets\.npz: has the columns .*another file was compressed"):
+    with pytest.raises(InputError, match=r"jets\.npz: has '.*' where .*compressed\.npz has 'pt': another file"):
         stage("baler_import", project.path, "--out", tmp_path / "imported")
 
 

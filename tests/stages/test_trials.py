@@ -210,7 +210,10 @@ def test_an_error_that_overflows_is_infinite(ticking: Make, monkeypatch: pytest.
     assert trials.error_of(trials.trainable()[0]) == float("inf")
 
 
-@pytest.mark.parametrize("error", [MemoryError("80 GB"), RuntimeError("[enforce fail] can't allocate memory: 80 GB")])
+TORCHS = "[enforce fail at alloc_cpu.cpp:75] err == 0. DefaultCPUAllocator: can't allocate memory: you tried 80 GB."
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError(TORCHS)])
 def test_a_training_without_enough_memory_is_named_and_the_others_are_compared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
@@ -221,7 +224,7 @@ def test_a_training_without_enough_memory_is_named_and_the_others_are_compared(
     sample = Sample(_table(1.0, 2.0), _table(1.0, 2.0), 10, (), ())
     trials = Trials(sample, Goal(0.01), tmp_path, cast(Any, None), PointOptions(epochs=1), TimeLimit(1e9))
     assert trials.trained(PointOptions(epochs=1), "zstd") is None
-    assert "80 GB" in next(iter(trials.failed.values()))
+    assert list(trials.failed.values()) == ["not enough memory"]
     error.args = ("a bug",)
     if isinstance(error, RuntimeError):
         with pytest.raises(RuntimeError, match="a bug"):

@@ -70,7 +70,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
 
 
 def _at_most(most: int) -> AfterValidator:
-    """Refuse numbers that no machine could work off: of threads, of steps."""
+    """Refuse numbers that no machine could get through: of threads, of steps."""
 
     def check(number: int) -> int:
         if number > most:

@@ -3,7 +3,7 @@
 Tools that add up all devices count such an energy several times (codecarbon, issue 1274), and so would we.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,9 +12,9 @@ from baler_energy.vocabulary import Quantity
 
 __all__ = ["without_copies"]
 
-#: Smallest energy (J) that is compared. Counters have ticks of 61 uJ (RAPL) or 1 mJ (NVML), so that smaller energies
-#: of different devices may well be equal.
-_LEAST_J = 0.1
+#: Smallest energy (J) that is compared, and that is enough if there is only one row. Counters have ticks of 61 uJ
+#: (RAPL) or 1 mJ (NVML), so that smaller energies of different devices may well be equal.
+_LEAST_J, _ENOUGH_J = 0.1, 10.0
 
 
 def without_copies(rows: Sequence[Window]) -> list[Window]:
@@ -28,7 +28,7 @@ def without_copies(rows: Sequence[Window]) -> list[Window]:
     rows
         The windows of one run.
     """
-    known, equal = Counter[str](), Counter[tuple[str, str]]()
+    known, equal = Counter[str](), defaultdict[tuple[str, str], list[float]](list)
     for row in rows:
         firsts: dict[tuple[str, float], str] = {}
         for value in filter(_is_compared, row.values):
@@ -37,11 +37,11 @@ def without_copies(rows: Sequence[Window]) -> list[Window]:
             kind = value.component.rpartition("-")[0]
             first = firsts.setdefault((kind, value.value), value.component)
             if first != value.component:
-                equal[first, value.component] += 1
+                equal[first, value.component].append(value.value)
     copies = {
-        component: f"it shows the energy of {first} in {count} of {known[component]} rows: they are one counter"
-        for (first, component), count in equal.items()
-        if 2 * count > known[component]
+        component: f"it shows the energy of {first} in {len(joules)} of {known[component]} rows: they are one counter"
+        for (first, component), joules in equal.items()
+        if 2 * len(joules) > known[component] and (len(joules) > 1 or joules[0] >= _ENOUGH_J)
     }
     return [
         replace(row, values=tuple(_withheld(value, copies.get(value.component)) for value in row.values))

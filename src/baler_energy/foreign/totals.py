@@ -19,8 +19,6 @@ __all__ = ["INCREMENTS", "TOTALS", "UNDATED", "increments"]
 
 #: What the rows of a run are: words of the table ``findings``.
 INCREMENTS, TOTALS, UNDATED = "increments", "running_totals", "undated"
-#: Time zones differ by multiples of this (s).
-_ZONE_S = 900.0
 #: Smallest relative rise of a total that is no rounding.
 _ROUNDING = 1e-9
 
@@ -56,8 +54,9 @@ def increments(windows: Sequence[tuple[str, Window]]) -> list[tuple[str, Window]
             rows.setdefault(row, file)
     for places in runs.values():
         places.sort(key=lambda place: (found[place].edges_s[1], _length_s(found[place])))
-        if all(found[place].adds_up and _joules(found[place]) for place in places):
-            places.sort(key=lambda place: _joules(found[place]))  # a host's clock may be set back
+        by_length = sorted(places, key=lambda place: _length_s(found[place]))
+        if _adds_up([found[place] for place in by_length]):
+            places = by_length  # which a clock of the host that was put back does not change
         rows_of_run = [found[place] for place in places]
         made = list(_of_run(rows_of_run)) if len(places) > 1 else rows_of_run
         for place, window in zip(places, without_copies(made), strict=True):
@@ -105,8 +104,8 @@ def _of_run(rows: list[Window]) -> Iterator[Window]:
     for (before, after), inside in zip(pairwise(rows), contains, strict=True):
         if inside or (inside is None and (after.adds_up or certain)):
             made.append(_rise(before, after, _length_s(after) - _length_s(before)))
-        elif after.adds_up:  # the tracker was started again: the duration starts anew, but the energy goes on
-            made.append(_rise(before, after, _length_s(after)))
+        elif after.adds_up:
+            made.append(_rise(before, after, _likely_length_s(before, after, made[-1])))
         else:
             made.append(after)
     sums = INCREMENTS if made == rows else TOTALS
@@ -116,14 +115,31 @@ def _of_run(rows: list[Window]) -> Iterator[Window]:
 def _contains(before: Window, after: Window) -> bool | None:
     """Whether a window is the one before it, continued; None if both are too short for their time stamps."""
     (start_s, end_s), (next_s, _) = before.edges_s, after.edges_s
-    if after.adds_up:  # between the rows, the host's local time may have begun or ended summer time
-        shift_s = round((next_s - start_s) / _ZONE_S) * _ZONE_S
-        next_s -= shift_s if abs(next_s - start_s - shift_s) <= STAMPS_S else 0.0
     if _length_s(after) < _length_s(before) or next_s < start_s - STAMPS_S:
         return False
     if end_s - max(start_s, next_s) > max(STAMPS_S, _length_s(before) / 2):
         return True
     return None if _length_s(before) <= STAMPS_S and next_s - start_s <= STAMPS_S else False
+
+
+def _adds_up(rows: Sequence[Window]) -> bool:
+    """Whether these are totals of one tracker that was started once: neither durations nor energies fall."""
+    joules = [_joules(row) for row in rows if row.adds_up]
+    return len(joules) == len(rows) and min(joules) > 0 and joules == sorted(joules)
+
+
+def _likely_length_s(before: Window, after: Window, last: Window) -> float:
+    """Return how long it took from one total to the next if their times do not show it.
+
+    Either the tracker was started again, so that the duration starts anew, or the host's clock was changed, as at the
+    end of summer time, so that it goes on. It is the one with which the power is closer to that of the last increment.
+    """
+    whole_s, more_s = _length_s(after), _length_s(after) - _length_s(before)
+    rise_j, last_j = _joules(after) - _joules(before), _joules(last)
+    if min(more_s, rise_j, last_j, _length_s(last)) <= 0:
+        return whole_s
+    expected_s = rise_j / last_j * _length_s(last)
+    return min(whole_s, more_s, key=lambda length_s: abs(math.log(length_s / expected_s)))
 
 
 def _joules(window: Window) -> float:

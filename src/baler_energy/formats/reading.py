@@ -200,7 +200,7 @@ def keep_present(
     names = tuple(name for name in chosen if name not in absent)
     if request.columns is not None or not names:
         refuse_absent(source, absent)
-    return names, (f"{kinds} without values in the file were left out: {_told(absent)}",) if absent else ()
+    return names, (f"{kinds} with values missing from the file were left out: {_told(absent)}",) if absent else ()
 
 
 def refuse_absent(source: str, absent: Mapping[str, str]) -> None:

@@ -75,7 +75,7 @@ def _possible(reading: Reading, duration_s: float) -> Reading:
 
 
 def _without_partial_sum(reading: Reading, lost: Reading | None) -> Reading:
-    is_sum = (reading.component, reading.quantity) == ("machine", Quantity.ENERGY)
+    is_sum = reading.component == "machine" and reading.quantity in (Quantity.ENERGY, Quantity.CO2E)
     if lost is None or reading.value is None or not is_sum:
         return reading
     return _without_value(reading, f"a part of it, {lost.component}, is missing: {lost.reason}", failed=lost.failed)

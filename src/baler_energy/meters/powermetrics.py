@@ -7,7 +7,6 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from typing import IO, Any
 
 from baler_energy.meters.base import Channel, Meter, Sample
@@ -16,8 +15,6 @@ from baler_energy.vocabulary import MACHINE_LIMIT_W, Evidence, MeterName, Quanti
 
 __all__ = ["METER", "PowermetricsMeter", "overlap_energy_j", "parse_slices"]
 
-#: Longest wait for its end (s).
-_GRACE_S = 5.0
 _COMMAND = ("sudo", "-n", "powermetrics", "--samplers", "cpu_power,gpu_power,ane_power", "-i", "500", "-f", "plist")
 _PARTS = {"cpu": "cpu_power", "gpu": "gpu_power", "rail-ane": "ane_power"}
 _PATIENCE_S = 5.0
@@ -160,19 +157,15 @@ class PowermetricsMeter(Meter):
         if self._process is not None:
             try:
                 self._process.terminate()
-            except PermissionError:  # sudo runs as root: the broken pipe ends it at its next sample
-                self._close_pipe(self._process)
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(_GRACE_S)
+            except PermissionError:  # sudo runs as root: the broken pipe ends it when this process has ended
+                self._process = self._reader = None
+                return
+            self._process.wait()
             if self._reader is not None:
-                self._reader.join(_GRACE_S)
-            self._close_pipe(self._process)
+                self._reader.join()
+            if self._process.stdout is not None:
+                self._process.stdout.close()
             self._process = self._reader = None
-
-    @staticmethod
-    def _close_pipe(process: "subprocess.Popen[bytes]") -> None:
-        if process.stdout is not None:
-            process.stdout.close()
 
     def _follow(self, stream: IO[bytes]) -> None:
         try:

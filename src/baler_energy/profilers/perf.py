@@ -11,7 +11,7 @@ from pathlib import Path
 from baler_energy.errors import UnavailableError
 from baler_energy.profilers.base import Profiler, Watched
 from baler_energy.profilers.hotspots import Hotspot
-from baler_energy.profilers.running import ended, program, repeat
+from baler_energy.profilers.running import ended, program, repeat, stop
 from baler_energy.temporaries import temporary_folder
 
 __all__ = ["EVENTS", "PROFILER", "hotspots_of", "profile"]
@@ -49,7 +49,7 @@ def profile(operation: Callable[[], object]) -> list[Hotspot]:
             try:
                 count = _counted(operation, control, answer, counting)
             except BaseException:
-                counting.kill()
+                stop(counting)
                 raise
             counting.send_signal(signal.SIGINT)
             said = ended(counting)

@@ -14,7 +14,7 @@ from baler_energy.files import atomic_path
 from baler_energy.profilers import tree
 from baler_energy.profilers.base import Profiler, Watched
 from baler_energy.profilers.hotspots import Hotspot, short_path, top
-from baler_energy.profilers.running import ended, program, repeat
+from baler_energy.profilers.running import ended, program, repeat, stop
 
 __all__ = ["PROFILER", "hotspots_of", "profile"]
 
@@ -59,7 +59,7 @@ def _record(spy: str, form: str, operation: Callable[[], object], path: Path) ->
                 if "Sampling" in said[0]:
                     repeat(operation)
             except BaseException:  # it may not write after its temporary file has been removed
-                watcher.kill()
+                stop(watcher)
                 raise
             watcher.send_signal(signal.SIGINT)
             said += ended(watcher).splitlines()

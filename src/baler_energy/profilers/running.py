@@ -15,7 +15,7 @@ from pathlib import Path
 from baler_energy.errors import UnavailableError
 from baler_energy.signals import guarding
 
-__all__ = ["WATCHED_S", "Finished", "ended", "program", "repeat", "require_module", "run_group"]
+__all__ = ["WATCHED_S", "Finished", "ended", "program", "repeat", "require_module", "run_group", "stop"]
 
 #: How long (s) an operation is repeated for a sampling profiler: 400 samples at 200 per second.
 WATCHED_S = 2.0
@@ -83,6 +83,17 @@ def ended(watcher: "subprocess.Popen[str]") -> str:
         watcher.kill()
         said, more = watcher.communicate()
     return f"{said or ''}{more or ''}"
+
+
+def stop(watcher: "subprocess.Popen[str]") -> None:
+    """End a program that watches this process: ask first, as one that is killed may leave this process stopped."""
+    try:
+        watcher.terminate()
+        watcher.wait(timeout=2)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:  # also if the time limit interrupts the wait
+        watcher.kill()
 
 
 def program(name: str, remedy: str) -> str:

@@ -1,6 +1,7 @@
 """Stage ``baler-import``: convert a project of upstream Baler to our checkpoint and compressed file."""
 
 import argparse
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,6 @@ from baler_energy.codecs.upstream.config import EXTRA, Folder, read_config
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.files import atomic_path, output_folder, read_npz
-from baler_energy.formats.reading import listing
 from baler_energy.stages.file_names import CHECKPOINT, COMPRESSED
 
 if TYPE_CHECKING:
@@ -175,9 +175,11 @@ def _columns(folder: Folder, config: dict[str, Any]) -> tuple[tuple[str, ...], t
     if source and source.is_file():
         table = files.read_table(source)
         if table.names != names:
+            pairs = zip_longest(table.names, names, fillvalue="no column")
+            own, other = next(pair for pair in pairs if pair[0] != pair[1])
             raise InputError(
-                f"{source}: has the columns {listing(table.names)}, but {folder.compressed} has {listing(names)}: "
-                "another file was compressed. Put that one in its place, or remove this one."
+                f"{source}: has {own!r} where {folder.compressed} has {other!r}: another file was compressed. Put that "
+                "one in its place, or remove this one."
             )
         return names, table.dtypes, str(source)
     return names, ("float64",) * len(names), "no file (all assumed float64)"

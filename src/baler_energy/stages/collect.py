@@ -220,7 +220,7 @@ def _check_one_host(names: Sequence[str]) -> None:
     if len(names) > 1:
         raise InputError(
             f"wattmeter.hosts: is missing: the runs were on {', '.join(sorted(names))}, but a wattmeter measures one "
-            f"of these. Name it, such as hosts: [{min(names)}]."
+            f"of these. Name it, such as hosts: [{min(names)}], or all of them if they are one machine."
         )
 
 

@@ -130,7 +130,7 @@ def _channels(meter: Meter) -> Sequence[Channel]:
         detail = f"it could not be opened: {error}"
         return [Channel(channel.component, None, detail, energy=channel.energy) for channel in channels]
     finally:
-        with suppress(Exception):  # it is about what the meter can read
+        with suppress(Exception):  # the report only concerns what it can read
             meter.close()
 
 

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
-    refuse_source(args.out, args.dataset.glob("*"))
+    refuse_source(args.out, [args.dataset / DATA_PACKAGE, *args.dataset.glob("*.parquet")])
     hardware = hardware_of(args.dataset)
     hardware.write(args.out)
     print(f"{args.out}: {len(hardware.laws)} laws of cost, from {hardware.study}")

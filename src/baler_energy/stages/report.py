@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
-    refuse_source(args.out, args.dataset.glob("*"))
+    refuse_source(args.out, [args.dataset / DATA_PACKAGE, *args.dataset.glob("*.parquet")])
     report(args.dataset, args.figures, args.out, args.tables)
 
 

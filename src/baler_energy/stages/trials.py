@@ -145,7 +145,8 @@ class Trials:
             if not (isinstance(error, InputError) or is_out_of_memory(error)):
                 raise
             # What to do is said for those who train by hand.
-            self.failed[point_name(point)] = str(error).partition(". ")[0]
+            reason = "not enough memory" if is_out_of_memory(error) else str(error).partition(". ")[0]
+            self.failed[point_name(point)] = reason
             return None
         packing = self._trained_packing(point, coder)
         return None if packing is None else point.changed(packing=packing)
