@@ -6,7 +6,7 @@ increments follow each other; those of totals begin together, so that each conta
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -53,13 +53,9 @@ def increments(windows: Sequence[tuple[str, Window]]) -> list[tuple[str, Window]
         if not math.isnan(window.edges_s[1]):
             rows.setdefault(row, file)
     for places in runs.values():
-        places.sort(key=lambda place: (found[place].edges_s[1], _length_s(found[place])))
-        by_length = sorted(places, key=lambda place: _length_s(found[place]))
-        if _adds_up([found[place] for place in by_length]):
-            places = by_length  # which a clock of the host that was put back does not change
-        rows_of_run = [found[place] for place in places]
-        made = list(_of_run(rows_of_run)) if len(places) > 1 else rows_of_run
-        for place, window in zip(places, without_copies(made), strict=True):
+        ordered = _in_order(places, found)
+        made = _of_run([found[place] for place in ordered])
+        for place, window in zip(ordered, without_copies(made), strict=True):
             found[place] = window
     return [
         (file, replace(window, values=tuple(map(_settled, _without_partial_sum(window.values)))))
@@ -94,11 +90,20 @@ def _settled(value: Value) -> Value:
     return replace(value, value=None) if value.reason else value
 
 
-def _of_run(rows: list[Window]) -> Iterator[Window]:
-    """Yield the increments of one run's rows, which are in the order of time."""
+def _in_order(places: Sequence[int], windows: Sequence[Window]) -> list[int]:
+    """Return the places of one run's rows in the order of time."""
+    by_time = sorted(places, key=lambda place: (windows[place].edges_s[1], _length_s(windows[place])))
+    by_length = sorted(by_time, key=lambda place: _length_s(windows[place]))
+    # The order of lengths stays the same if the host's clock is put back.
+    return by_length if _adds_up([windows[place] for place in by_length]) else by_time
+
+
+def _of_run(rows: list[Window]) -> list[Window]:
+    """Return the increments of one run's rows, which are in the order of time."""
+    if len(rows) == 1:
+        return rows
     if any(math.isnan(row.edges_s[1]) for row in rows):
-        yield from (replace(row, sums=UNDATED) for row in rows)
-        return
+        return [replace(row, sums=UNDATED) for row in rows]
     contains = [_contains(*pair) for pair in pairwise(rows)]
     certain, made = any(contains), rows[:1]
     for (before, after), inside in zip(pairwise(rows), contains, strict=True):
@@ -109,7 +114,7 @@ def _of_run(rows: list[Window]) -> Iterator[Window]:
         else:
             made.append(after)
     sums = INCREMENTS if made == rows else TOTALS
-    yield from (replace(row, sums=sums) for row in made)
+    return [replace(row, sums=sums) for row in made]
 
 
 def _contains(before: Window, after: Window) -> bool | None:
