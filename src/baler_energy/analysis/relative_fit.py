@@ -115,26 +115,22 @@ def fit(work: Floats, values: Floats, names: Sequence[str], known: Floats | None
     groups = _merged(scaled, max(1, len(np.unique(work, axis=0)) - _SPARE))
     kept = [group[0] for group in groups]
     known = np.zeros(len(values)) if known is None else known
-    target = 1 - known / values
-    found = _solved(scaled[:, kept], target) / lengths[kept]
-    random = np.random.default_rng(_SEED)
-    chosen = (random.integers(len(values), size=len(values)) for _ in range(draws))
-    drawn = np.array([_solved(scaled[rows][:, kept], target[rows]) / lengths[kept] for rows in chosen])
+    matrix, target = scaled[:, kept], 1 - known / values
+    solution = _solved(matrix, target)
+    found, drawn = solution / lengths[kept], _bootstrap(matrix, target, draws) / lengths[kept]
     freedom = len(values) - len(kept)
     widening = math.sqrt(len(values) / freedom) if freedom > 0 else 1.0
-    wider = _hc3_over_hc0(scaled[:, kept], target - scaled[:, kept] @ (found * lengths[kept]))
-    intervals = _intervals(found, drawn, freedom, wider)
-    fitted = work[:, kept] @ found + known
-    ratios = values / np.maximum(fitted, 1e-9 * values)  # a fit may be 0 at a run
+    intervals = _intervals(found, drawn, freedom, _hc3_over_hc0(matrix, target - matrix @ solution))
+    ratios = values / np.maximum(work[:, kept] @ found + known, 1e-9 * values)  # a fit may be 0 at a run
+    condition = _condition(scaled)
+    merged = [tuple(names[k] for k in sorted(group[1:])) for group in groups]
     return Fit(
         coefficients=tuple(
-            Coefficient(
-                term=names[group[0]], merged=tuple(names[k] for k in sorted(group[1:])), value=float(value), **ends
-            )
-            for group, value, ends in zip(groups, found, intervals, strict=True)
+            Coefficient(term=names[k], merged=others, value=float(value), **ends)
+            for k, others, value, ends in zip(kept, merged, found, intervals, strict=True)
         ),
-        condition=_condition(scaled) if math.isfinite(_condition(scaled)) else None,
-        condition_merged=_condition(scaled[:, kept]),
+        condition=condition if math.isfinite(condition) else None,
+        condition_merged=_condition(matrix),
         draws=tuple(map(tuple, drawn.tolist())),
         ratios=tuple(np.maximum(1 + (ratios - 1) * widening, 0.0).tolist()),
     )
@@ -145,6 +141,13 @@ def _solved(matrix: Floats, target: Floats) -> Floats:
 
     solution: Floats = nnls(matrix, target, maxiter=100 * matrix.shape[1])[0]
     return solution
+
+
+def _bootstrap(matrix: Floats, target: Floats, draws: int) -> Floats:
+    """Return the solutions for samples of the runs, drawn with replacement, shape (draws, terms)."""
+    random = np.random.default_rng(_SEED)
+    chosen = (random.integers(len(target), size=len(target)) for _ in range(draws))
+    return np.array([_solved(matrix[rows], target[rows]) for rows in chosen]).reshape(-1, matrix.shape[1])
 
 
 def _condition(scaled: Floats) -> float:
