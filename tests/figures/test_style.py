@@ -32,6 +32,8 @@ def test_scaled_unit_puts_one_value_between_1_and_1000(value: float) -> None:
         assert 0.999 <= value * factor < 1000.001
 
 
+# Only one power of ten is on this panel.
+@example(decades=1.3, exponent=1.2)
 # Only one of the ticks 1, 1.5, 2, 3 and 5 times a power of ten is on these panels.
 @example(decades=0.5, exponent=3.484375)
 @example(decades=0.46, exponent=3.71)
@@ -46,7 +48,7 @@ def test_ticks_of_a_narrow_logarithmic_panel_do_not_touch(decades: float, expone
     figure.draw_without_rendering()
     labels = zip(panel.get_xticks(), panel.get_xticklabels(), strict=True)
     boxes = [label.get_window_extent() for place, label in labels if low <= place <= high and label.get_text()]
-    assert boxes
+    assert len(boxes) >= (2 if decades >= 1.2 else 1)
     assert all(one.x1 <= other.x0 for one, other in itertools.pairwise(boxes))
 
 

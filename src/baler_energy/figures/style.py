@@ -72,6 +72,8 @@ _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 #: Ticks within a decade without a gap of more than 0.31 decades.
 _EVEN = (1.0, 2.0, 4.0, 6.0, 8.0)
+#: Two or three ticks in a little more than a decade.
+_THREES = (1.0, 3.0)
 _RC: dict[str, Any] = {
     "font.size": 9.5,
     "axes.labelsize": 9.5,
@@ -176,9 +178,10 @@ def log_ticks(axis: Axis, low: float, high: float, *, narrow: bool = False) -> N
         few_ticks(axis, 3)
     else:
         subs = _subs(decades, narrow=narrow)
-        if narrow and len(subs) > 1 and _count_ticks(subs, low, high) < 2:
-            # Matplotlib would replace a single tick by those of a linear axis, whose labels touch on a narrow panel.
-            subs = _EVEN
+        if narrow and _count_ticks(subs, low, high) < 2:
+            # A single tick does not show the scale. Matplotlib would replace one that is no power of ten by those of a
+            # linear axis, whose labels touch on a narrow panel.
+            subs = _EVEN if len(subs) > 1 else _THREES
         axis.set_major_locator(LogLocator(base=10, subs=subs, numticks=9))
     axis.set_major_formatter(FuncFormatter(_number))
     axis.set_minor_formatter(NullFormatter())
