@@ -26,7 +26,7 @@ __all__ = ["fingerprint", "ingredients", "modules_behind", "package_versions", "
 
 PACKAGE = "baler_energy"
 ROOT = Path(__file__).parent
-#: Lists of names: adding a line to them changes no result, except for `_FACTS` and in `_READERS`.
+#: Lists of names: adding a line to them changes no result, except for `_FACTS` and what `_READERS` write.
 REGISTRIES = frozenset(
     {f"{PACKAGE}.variants", f"{PACKAGE}.variant_kinds", f"{PACKAGE}.sources", f"{PACKAGE}.stages.file_names"}
 )
@@ -39,7 +39,7 @@ _FACTS = frozenset(
         f"{PACKAGE}.variants.TIMED_ENGINE",
     }
 )
-#: Modules that read results, and describe every variant that the registries list.
+#: Modules that read results, and describe every variant that the registries list, also by what they import.
 _READERS = (f"{PACKAGE}.figures.", f"{PACKAGE}.analysis.schema", f"{PACKAGE}.stages.collect")
 #: Packages that do not affect any value.
 _DISPLAY = frozenset({"tqdm"})
@@ -77,7 +77,9 @@ def ingredients(*modules: str) -> Mapping[str, str]:
     """Return what a fingerprint is made of: versions of Python and packages, hashes of modules and of facts."""
     behind = modules_behind(*modules)
     hashes = {name: _read(name).hash for name in behind}
-    hashes |= {fact: _hash(repr(_value(fact)).encode()) for name in behind for fact in _read(name).facts}
+    describes = any(name.startswith(_READERS) for name in behind)
+    facts = {fact for name in behind for fact in _read(name).facts if describes or fact in _FACTS}
+    hashes |= {fact: _hash(repr(_value(fact)).encode()) for fact in facts}
     return {"python": ".".join(platform.python_version_tuple()[:2]), **package_versions(*modules), **hashes}
 
 
@@ -155,7 +157,7 @@ class _Module:
     packages: frozenset[str]
     """Third-party packages that it imports or looks up."""
     facts: frozenset[str]
-    """What it imports from the registries and results depend on: `_FACTS`, and in `_READERS` every list."""
+    """What it imports from the registries: `_FACTS` and lists of variants."""
     hash: str
     """Hash of its syntax tree, which is not kept: the trees of all modules would slow down the garbage collector."""
 
@@ -173,7 +175,7 @@ def _read(module: str) -> _Module:
     _write(tree, written)
     packages = {name.split(".")[0] for name in at_once | lazily | set(_LOOKED_FOR.findall(source))}
     others = frozenset(packages - {PACKAGE} - sys.stdlib_module_names)
-    facts = {name for name in at_once | lazily if name in _FACTS or (module.startswith(_READERS) and _is_list(name))}
+    facts = {name for name in at_once | lazily if name in _FACTS or _is_list(name)}
     return _Module(_ours(at_once | {module}), _ours(lazily), others, frozenset(facts), _hash("".join(written).encode()))
 
 

@@ -17,6 +17,7 @@ from baler_energy.variants import (
     METERS,
     OPTIMIZERS,
     PEERS,
+    PREPARED,
     PROFILERS,
     PRUNINGS,
     RUNTIMES,
@@ -121,18 +122,27 @@ def calibrated(meters: Iterable[str]) -> tuple[str, ...]:
     return stage("calibrate"), *TIMED_STEP, *meter_modules(meters)
 
 
-def measured(operation: str, codec: Packed, meters: Iterable[str] = ()) -> tuple[str, ...]:
-    """Modules behind an operation, including those of the engine if it implements the operation."""
+def measured(operation: str, codec: Packed, meters: Iterable[str] = (), file_format: str = PREPARED) -> tuple[str, ...]:
+    """Modules behind an operation, including those of the engine if it implements the operation.
+
+    ``file_format`` is the format of the file that is compressed or decompressed.
+    """
     own = TRANSFORMS[codec.transform][codec.engine]
     more = _learning(codec) if operation == Operation.TRAIN else _running(codec)
     if operation in (Operation.COMPRESS, Operation.DECOMPRESS):
-        more = (*more, *_coders(codec.packing))
+        more = (*more, *_coders(codec.packing), *_of_own_file(file_format))
     return stage(operation), *own["about"], *own.get(operation, ()), *more, *meter_modules(meters)
 
 
 def _coders(packing: str) -> tuple[str, ...]:
     """Modules of the words of a packing."""
     return tuple(module for word in packing_words(packing) for module in CODERS[word.name])
+
+
+def _of_own_file(file_format: str) -> tuple[str, ...]:
+    """Modules of the format of a user's file; those of prepared tables are listed with the engines that read them."""
+    about = FORMATS[file_format]
+    return () if file_format == PREPARED else (about.module, *about.packed_with)
 
 
 def applied(point: Packed, meters: Iterable[str]) -> tuple[str, ...]:

@@ -44,6 +44,8 @@ class FileFormat(NamedTuple):
         Whether it may contain several tables, one of which has to be chosen by name.
     is_remote
         Whether it can also be read from URLs.
+    packed_with
+        Modules that the compressed file of such a file also uses, whatever its packing.
     """
 
     module: str
@@ -53,6 +55,7 @@ class FileFormat(NamedTuple):
     has_events: bool = False
     has_trees: bool = False
     is_remote: bool = False
+    packed_with: tuple[str, ...] = ()
 
 
 class MeterKind(NamedTuple):

@@ -67,7 +67,13 @@ PREPARED = "table"
 FORMATS: Mapping[str, FileFormat] = {
     PREPARED: FileFormat(f"{_ROOT}.formats.npz", "prepared table", (".npz",), by_suffix=False),
     "root": FileFormat(
-        f"{_ROOT}.formats.root", "ROOT file", (".root",), has_events=True, has_trees=True, is_remote=True
+        f"{_ROOT}.formats.root",
+        "ROOT file",
+        (".root",),
+        has_events=True,
+        has_trees=True,
+        is_remote=True,
+        packed_with=(f"{_ROOT}.codecs.coders.zstd",),  # the number of objects of each event
     ),
     "parquet": FileFormat(f"{_ROOT}.formats.parquet", "Parquet file", (".parquet", ".parq", ".pq")),
     "hdf5": FileFormat(f"{_ROOT}.formats.hdf5", "HDF5 file", (".h5", ".hdf5", ".hdf"), has_trees=True),

@@ -87,13 +87,15 @@ def test_a_baseline_with_another_key_is_not_used(tmp_path):
     assert IdleCache(tmp_path, {"host": "b"}).path != cache.path
 
 
-def test_key_covers_meters_accelerator_and_whether_the_machine_is_simulated(replay, monkeypatch):
+def test_key_covers_meters_their_code_accelerator_and_whether_the_machine_is_simulated(replay, monkeypatch):
     keys = [
         baseline_key([replay()], accelerator=False),
         baseline_key([replay()], accelerator=True),
         baseline_key([replay(), replay(name=MeterName.NVML, component="gpu")], accelerator=False),
         baseline_key([replay(evidence=Evidence.MODELLED)], accelerator=False),
     ]
+    monkeypatch.setattr("baler_energy.meters.idle.fingerprint", lambda *modules: "of edited code")
+    keys.append(baseline_key([replay()], accelerator=False))
     monkeypatch.setattr("baler_energy.meters.idle.simulated", lambda: True)
     keys.append(baseline_key([replay()], accelerator=False))
     assert len({json.dumps(key) for key in keys}) == len(keys)

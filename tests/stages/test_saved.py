@@ -11,8 +11,9 @@ import torch
 from loaded_modules import started
 
 from baler_energy.codecs.baler.checkpoint import Checkpoint
+from baler_energy.data import toy
 from baler_energy.records import Measurement
-from baler_energy.stages.saved import STATE
+from baler_energy.stages.saved import STATE, training_key
 from baler_energy.vocabulary import Flag, Quantity
 
 pytestmark = pytest.mark.long
@@ -129,3 +130,13 @@ def test_a_state_that_cannot_be_saved_does_not_end_the_training(stage, pipeline,
     stage("train", "--data", pipeline.table, "--out", tmp_path, *options)
     assert f"{STATE}: the state could not be saved (No space left on device)" in capfd.readouterr().err
     assert Measurement.read(tmp_path / "measurement.json").results["epochs_run"] == 2
+
+
+def test_a_training_does_not_resume_with_other_meters():
+    names = ("start", "optimizer", "schedule", "pruning", "packing")
+    parameters = {"transform": "baler", "engine": "reference", **dict.fromkeys(names)}
+
+    def key(meter):
+        return training_key(toy.generate(10, 1), parameters, [meter])
+
+    assert key("process") == key("process") != key("codecarbon")

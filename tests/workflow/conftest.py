@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
+from compared_sources import Files
 from warm_snakemake import WarmSnakemake
 
 COPIED = ("Snakefile", "config", "htcondor", "profiles", "slurm", "src", "workflow")
@@ -166,6 +167,18 @@ def done(finished: Path, tmp_path_factory: pytest.TempPathFactory, warm_snakemak
     root = tmp_path_factory.mktemp("done")
     shutil.copytree(finished, root, symlinks=True, dirs_exist_ok=True)
     return Workspace(root, warm_snakemake)
+
+
+@pytest.fixture
+def made(finished: Path, tmp_path: Path, stand_in_baler: Path, monkeypatch: pytest.MonkeyPatch) -> Files:
+    """Return the finished study, with the stand-in for upstream Baler."""
+    from baler_energy.codecs.baler.checkpoint import Checkpoint
+    from baler_energy.codecs.upstream import files
+
+    made = Files(finished, tmp_path / "out")
+    files.write_model(tmp_path / "model.pt", Checkpoint.read(made.checkpoint))
+    monkeypatch.setenv("STAND_IN_MODEL", str(tmp_path / "model.pt"))
+    return Files(finished, tmp_path / "out", dict(os.environ))
 
 
 @pytest.fixture(scope="module")

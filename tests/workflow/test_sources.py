@@ -1,37 +1,26 @@
 """A rule's fingerprint covers what its command loads: each stage with each variant, each in its own process."""
 
 import json
-import os
 import re
-import runpy
-import shutil
-from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
-import yaml
-from loaded_modules import loaded_by
+from compared_sources import WINDOW, Files, check, codec, compare, loaded, options
 
 from baler_energy import fingerprint, sources
-from baler_energy.codecs.baler.checkpoint import Checkpoint
 from baler_energy.codecs.baler.runtimes import runtime_of
 from baler_energy.codecs.packing import Packing
-from baler_energy.codecs.upstream import files
-from baler_energy.config.study import Point, load_study
 from baler_energy.errors import InputError
 from baler_energy.formats import FILE_FORMATS, format_of
 from baler_energy.meters.options import meter_class
-from baler_energy.records import Measurement
 from baler_energy.variants import (
-    CHAPTERS,
     CODERS,
     ENGINES,
     GENERATORS,
     METERS,
+    NO_TRANSFORM,
     OPTIMIZERS,
     PEERS,
     PROFILERS,
@@ -46,100 +35,6 @@ from baler_energy.variants import (
 )
 
 pytestmark = pytest.mark.long
-
-#: Loaded by every command, but without effect on what it computes.
-COMMAND_LINE = {
-    f"baler_energy.{name}" for name in ("cli", "warm", "forked", "fingerprint", "errors", "signals", "temporaries")
-}
-POINT = "toy/rows~400/epochs~1/repeat~0"
-WINDOW = ["--min-window-s", "0", "--idle-s", "0", "--sample-interval-s", "0.02", "--meters"]
-
-
-@dataclass(frozen=True)
-class Files:
-    """A finished study, and a folder to write to."""
-
-    study: Path
-    out: Path
-    environment: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def results(self) -> Path:
-        """Its results."""
-        return self.study / "results" / "tiny"
-
-    @property
-    def table(self) -> Path:
-        """A table."""
-        return self.results / "data" / "toy" / "rows~400" / "table.npz"
-
-    @property
-    def checkpoint(self) -> Path:
-        """A codec trained on the table."""
-        return self.results / "runs" / POINT / "train" / "checkpoint.pt"
-
-    @property
-    def applied(self) -> list[str]:
-        """Options of a stage that applies the codec to the table."""
-        return ["--data", str(self.table), "--checkpoint", str(self.checkpoint), "--out", str(self.out)]
-
-
-@pytest.fixture
-def made(finished: Path, tmp_path: Path, stand_in_baler: Path, monkeypatch: pytest.MonkeyPatch) -> Files:
-    """Return the finished study, with the stand-in for upstream Baler."""
-    made = Files(finished, tmp_path / "out")
-    files.write_model(tmp_path / "model.pt", Checkpoint.read(made.checkpoint))
-    monkeypatch.setenv("STAND_IN_MODEL", str(tmp_path / "model.pt"))
-    return Files(finished, tmp_path / "out", dict(os.environ))
-
-
-def check(
-    made: Files, arguments: list[str | Path], *modules: str, codes: tuple[int, ...] = (0,), elsewhere: bool = False
-) -> None:
-    """Compare what a command and its modules load: both ways, or one way if other processes load the rest."""
-    compare(loaded(made, arguments, codes=codes), *modules, elsewhere=elsewhere)
-
-
-def loaded(
-    made: Files, arguments: list[str | Path], *, program: str = "baler_energy.cli", codes: tuple[int, ...] = (0,)
-) -> set[str]:
-    """Run a command, and return what it loads."""
-    code, names = loaded_by([str(word) for word in arguments], made.environment, program)
-    assert code in codes
-    return names
-
-
-def compare(names: set[str], *modules: str, elsewhere: bool = False, checked: tuple[str, ...] = ()) -> None:
-    """Compare the modules that were loaded and those that `modules` load, as in `check`.
-
-    Modules that are only loaded to check an option, `checked`, need not be in the fingerprint.
-    """
-    behind = fingerprint.modules_behind(*modules)
-    names = names - (fingerprint.modules_behind(*checked) - behind)
-    assert names - behind - COMMAND_LINE - fingerprint.REGISTRIES == set(), "loaded, but not in the fingerprint"
-    assert elsewhere or (behind & variant_modules()) - names == set(), "in the fingerprint, but not loaded"
-
-
-def codec(
-    engine: str | None = "reference",
-    transform: str = "baler",
-    packing: str = "none",
-    *,
-    start: str | None = None,
-    schedule: str | None = None,
-    optimizer: str | None = "adam",
-    pruning: str | None = None,
-    runtime: str | None = None,
-) -> SimpleNamespace:
-    """Name a codec."""
-    learning = {"start": start, "schedule": schedule, "optimizer": optimizer, "pruning": pruning}
-    return SimpleNamespace(transform=transform, engine=engine, packing=packing, runtime=runtime, **learning)
-
-
-def options(engine: str, operation: str | None = None) -> list[str]:
-    """Options of a point."""
-    stage = [] if operation is None else [operation]
-    return [*stage, "--engine", engine, "--device", "cpu", "--threads", "1", "--epochs", "1"]
 
 
 def test_a_generated_shard(made: Files) -> None:
@@ -167,6 +62,17 @@ def test_a_table_of_a_file(made: Files, repository: Path, name: str) -> None:
     (file,) = (path for path in (repository / "tests/formats/fixtures").iterdir() if format_of(str(path)) == name)
     arguments = ["prepare", "--input", file, "--rows", "all", "--out", made.out / "table.npz"]
     check(made, arguments, *sources.prepared(name))
+
+
+@pytest.mark.parametrize("name", FILE_FORMATS)
+def test_a_file_that_is_compressed_as_it_is(made: Files, repository: Path, name: str) -> None:
+    (file,) = (path for path in (repository / "tests/formats/fixtures").iterdir() if format_of(str(path)) == name)
+    words = ["--transform", NO_TRANSFORM, "--device", "cpu", "--threads", "1", *WINDOW, "process"]
+    stored = codec(None, NO_TRANSFORM, optimizer=None)
+    compress = ["compress", "--data", file, "--out", made.out, *words]
+    check(made, compress, *sources.measured("compress", stored, ["process"], name))
+    decompress = ["decompress", "--compressed", made.out / "table.baler", "--out", made.out / "back", *words]
+    check(made, decompress, *sources.measured("decompress", stored, ["process"], name))
 
 
 def test_a_calibration(made: Files) -> None:
@@ -343,72 +249,6 @@ def test_a_profile_of_another_transform(made: Files, name: str) -> None:
         arguments += ["--checkpoint", made.out / "train" / "checkpoint.pt"]
     arguments += ["--operation", *operations]
     check(made, arguments, *sources.profiled(codec(None, name, optimizer=None), "cprofile"))
-
-
-def test_derived_quantities(made: Files) -> None:
-    back = made.results / "runs" / POINT / "decompress" / "reconstructed.npz"
-    derived = '{"total": {"sum": ["pt", "mass"], "windows": {"low": [0, 50]}}}'
-    arguments = ["derive", "--original", made.table, "--reconstructed", back, "--derived", derived, "--out", made.out]
-    check(made, arguments, sources.stage("derive"))
-
-
-def study_of(made: Files, **changes: Any) -> tuple[Path, tuple[Point, ...]]:
-    """Write a study and its results, in which each point has the files of the finished study; return its points."""
-    study, results = made.out / "study.yaml", made.out / "results"
-    text = yaml.safe_load((made.results / "study.yaml").read_text()) | {"profile": {"points": []}} | changes
-    shutil.copytree(made.results / "calibration", results / "calibration")
-    study.write_text(yaml.safe_dump(text))
-    points = load_study(study).points
-    for point in points:
-        shutil.copytree(made.results / "runs" / POINT, results / "runs" / point.path)
-        own = {name: value for name, value in point.model_dump().items() if name not in ("device", "rows", "threads")}
-        for path in (results / "runs" / point.path).glob("*/measurement.json"):
-            record = Measurement.read(path)
-            record.model_copy(update={"run_id": point.path, "parameters": record.parameters | own}).write(path)
-    return study, points
-
-
-@pytest.mark.parametrize(
-    ("transform", "engine"), [(name, engine) for name, engines in TRANSFORMS.items() for engine in engines]
-)
-def test_a_collection(made: Files, transform: str, engine: str | None) -> None:
-    axes = {"rows": [400], "epochs": [1], "transform": [transform], "engine": [engine or "reference"]}
-    study, points = study_of(made, axes=axes)
-    assert [(point.transform, point.engine) for point in points] == [(transform, engine)]
-    arguments = ["collect", "--study", study, "--results", made.out / "results", "--out", made.out / "dataset"]
-    check(made, [*arguments, "--processes", "1"], *sources.analysed("collect", points))
-    assert pq.read_table(made.out / "dataset" / "runs.parquet")["transform"].unique().to_pylist() == [transform]
-
-
-def test_a_round_of_repeats(made: Files) -> None:
-    axes = {"rows": [400], "epochs": [1], "transform": ["baler", "identity"]}
-    study, points = study_of(made, axes=axes, repeats={"least": 2, "most": 3})
-    out = made.out / "results" / "repeats" / "round~1.json"
-    arguments = ["repeats", "--study", study, "--results", made.out / "results", "--round", "1", "--out", out]
-    check(made, arguments, *sources.analysed("repeats", points))
-    assert len(json.loads(out.read_text())["relative_half_widths"]) == 2
-
-
-@pytest.mark.parametrize("chapter", CHAPTERS)
-def test_figures(made: Files, chapter: str) -> None:
-    arguments = ["figures", "--dataset", made.results / "dataset", "--chapter", chapter, "--out", made.out]
-    check(made, arguments, *sources.drawn(chapter))
-
-
-def test_tables_and_the_first_page(made: Files) -> None:
-    dataset = ["--dataset", made.results / "dataset"]
-    behind = (*sources.tabulated(), *sources.analysed("tables", [codec()]))
-    check(made, ["tables", *dataset, "--out", made.out], *behind)
-    drawn = [made.results / "figures" / chapter for chapter in CHAPTERS]
-    page = ["report", *dataset, "--figures", *drawn, "--out", made.out / "overview.rst"]
-    check(made, page, *sources.reported())
-
-
-def test_foreign_files(made: Files, repository: Path, tmp_path: Path) -> None:
-    text = runpy.run_path(str(repository / "tests" / "foreign" / "conftest.py"))["codecarbon_text"]()
-    log = tmp_path / "emissions.csv"
-    log.write_text(text)
-    check(made, ["import", log, "--out", made.out], sources.stage("import_files"))
 
 
 def test_every_variant_is_a_module_that_exists() -> None:

@@ -96,7 +96,9 @@ def held_out_of(wildcards):
 
 @cache
 def outdated_ingredients(calibration):
-    """Modules and packages that have changed since a calibration was made."""
+    """Modules and packages that have changed since a calibration was made; none if there is no calibration."""
+    if not Path(calibration).exists():
+        return set()
     made_with = ingredients_of(Path(calibration))
     present = ingredients(*sources.calibrated(METERS))
     return {name for name in present if made_with.get(name) != present[name]}

@@ -12,9 +12,11 @@ from pydantic import ValidationError
 
 from baler_energy.errors import InputError
 from baler_energy.files import read_json, write_json
+from baler_energy.fingerprint import fingerprint
 from baler_energy.meters.base import Meter, channels_of
 from baler_energy.provenance import boot_id, simulated
 from baler_energy.records import Idle, Reading
+from baler_energy.sources import meter_modules
 from baler_energy.vocabulary import Quantity
 
 __all__ = ["IdleCache", "baseline_key", "idle_readings"]
@@ -42,7 +44,7 @@ def baseline_key(meters: Sequence[Meter], *, accelerator: bool) -> dict[str, obj
     Parameters
     ----------
     meters
-        The meters in use; their channels are part of the key.
+        The meters in use; their channels and the code that reads them are part of the key.
     accelerator
         Whether the process holds an accelerator's context, which raises a GPU's idle power.
     """
@@ -52,6 +54,7 @@ def baseline_key(meters: Sequence[Meter], *, accelerator: bool) -> dict[str, obj
         "simulated": simulated(),
         "accelerator": accelerator,
         "visible_gpus": os.environ.get("CUDA_VISIBLE_DEVICES"),
+        "source": fingerprint(f"{__package__}.session", *meter_modules(meter.name for meter in meters)),
         "channels": sorted(
             f"{meter.name}/{channel.component}/{channel.evidence}/{channel.detail}"
             for meter in meters

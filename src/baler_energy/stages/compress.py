@@ -93,6 +93,8 @@ def compress(
 
     Raises `InputError` if table, checkpoint and options do not match, and `UnavailableError`.
     """
+    from baler_energy.codecs.container import Reader
+
     engine, request = engine_of(point), request or Request()
     engine.refuse(point, Training())
     if not engine.reads_files and (file_format not in (None, PREPARED) or request != Request()):
@@ -121,7 +123,8 @@ def compress(
         "coder_startup_s": startup_s,
         **facts,
     }
-    record = write_record(out, Operation.COMPRESS, parameters, outcome, results)
+    written_as = Reader(out / COMPRESSED).facts.file_format
+    record = write_record(out, Operation.COMPRESS, parameters, outcome, results, file_format=written_as)
     return measured_summary(out / COMPRESSED, _facts(record), record)
 
 

@@ -91,7 +91,9 @@ def decompress(compressed: Path, checkpoint: Path | None, out: Path, point: Poin
             results = {"rows": rows, "coder_startup_s": startup_s, **facts_of_work(work, device, outcome.result)}
     source, columns = content.facts.origin.get("source"), len(content.facts.names)
     parameters = point.parameters(source=source, rows=rows, columns=columns)
-    record = write_record(out, Operation.DECOMPRESS, parameters, outcome, results)
+    record = write_record(
+        out, Operation.DECOMPRESS, parameters, outcome, results, file_format=content.facts.file_format
+    )
     return measured_summary(back, f"{rows:,} rows, {columns} columns", record)
 
 

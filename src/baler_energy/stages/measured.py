@@ -21,6 +21,7 @@ from baler_energy.records import Measurement
 from baler_energy.sources import measured
 from baler_energy.stages.file_names import RECORD, SAMPLES
 from baler_energy.temporaries import remove_temporaries
+from baler_energy.variants import PREPARED
 from baler_energy.vocabulary import Flag, Operation
 
 if TYPE_CHECKING:
@@ -147,6 +148,7 @@ def write_record(
     outcome: Outcome[Any],
     results: Mapping[str, str | int | float | bool | None],
     segments: Sequence[Segment] = (),
+    file_format: str = PREPARED,
 ) -> Measurement:
     """Write ``samples.parquet`` and, last, ``measurement.json``; remove partial files of killed attempts.
 
@@ -158,6 +160,8 @@ def write_record(
         Contents of the record.
     segments
         Measurements of earlier processes; their times and hosts go into the provenance.
+    file_format
+        Format of the file that was compressed.
 
     Returns
     -------
@@ -166,7 +170,7 @@ def write_record(
     """
     meters = [reading.meter for reading in outcome.readings]
     codec = SimpleNamespace(**parameters)
-    made_with = provenance(*measured(operation.value, codec, meters))
+    made_with = provenance(*measured(operation.value, codec, meters, file_format))
     job = made_with["slurm"]
     if job and job["exclusive"] is False:
         announce(

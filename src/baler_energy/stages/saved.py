@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -28,13 +28,13 @@ STATE = "state.pt"
 _SEGMENTS = TypeAdapter(tuple[Segment, ...])
 
 
-def training_key(table: Table, parameters: Mapping[str, Any]) -> str:
-    """Hash what must be equal to resume from a state: table, settings, threads, source, versions."""
+def training_key(table: Table, parameters: Mapping[str, Any], meters: Iterable[str]) -> str:
+    """Hash what must be equal to resume from a state: table, settings, threads, source, meters, versions."""
     import torch
 
     facts = [table.names, list(map(str, table.dtypes)), dict(parameters), torch.__version__]
     codec = SimpleNamespace(**parameters)
-    made_with = fingerprint(*measured("train", codec))
+    made_with = fingerprint(*measured("train", codec, meters))
     digest = hashlib.sha256(json.dumps([*facts, made_with]).encode())
     digest.update(np.ascontiguousarray(table.data).data)
     return digest.hexdigest()

@@ -125,7 +125,7 @@ def train(data: Path, out: Path, point: PointOptions, training: Training, measur
         stopping = StopAtGain(training.stop_at_gain, history, evidence_of(measuring.meters), device.type == "cuda")
         saved = None
         if work.saves_state:
-            key = training_key(table, recorded)
+            key = training_key(table, recorded, [meter.name for meter in measuring.meters])
             saved = SavedTraining(out / STATE, key, session, history, training.save_every_s)
 
         def operation() -> Any:
