@@ -6,9 +6,9 @@
 # make test-slurm   those on a real SLURM, which they install (apt), start on this machine and stop: as root, 6 minutes
 # make coverage    the everyday tests, and how much of src they run (without the processes that they start)
 # make bench    the engines against the reference and against the machine, a table of ratios (some minutes)
-# make lint     what the continuous integration checks besides
-# make upstream Baler itself, for `engine: upstream`, in an environment of its own (docs/engines.md)
-# make lock     the lock files anew, with the newest versions that pyproject.toml allows
+# make lint     the other checks of the continuous integration: style, types, format
+# make upstream Baler itself, for `engine: upstream`, in a separate environment (docs/engines.md)
+# make lock     rewrites the lock files with the newest versions that pyproject.toml allows
 #
 # PYTHON=python3.12             another interpreter (3.11 or newer)
 # TORCH_INDEX=URL               where to take torch from: README, "Which torch"
@@ -88,13 +88,13 @@ upstream: $(UPSTREAM_VENV)/installed-$(BALER_COMMIT)
 
 $(UPSTREAM_VENV)/installed-$(BALER_COMMIT): requirements/upstream.txt
 	@$(UPSTREAM_PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "make upstream needs \
-	Python 3.11, since NumPy 1.23.5, which Baler pins, has no wheel for newer ones; $(UPSTREAM_PYTHON) is none. \
-	Install one, and name it by UPSTREAM_PYTHON=..."; exit 1; } >&2
+	Python 3.11, since NumPy 1.23.5, which Baler pins, has no wheel for newer ones; $(UPSTREAM_PYTHON) is another version. \
+	Install Python 3.11 and set UPSTREAM_PYTHON to it."; exit 1; } >&2
 	$(UPSTREAM_PYTHON) -m venv --clear $(UPSTREAM_VENV)
 	@echo "Installing requirements/upstream.txt into $(UPSTREAM_VENV) (some minutes the first time)"
 	$(UPSTREAM_PIP) $(INDEX) -r requirements/upstream.txt
 	@sh requirements/baler.sh "$(BALER_SOURCE)" $(BALER_COMMIT) $(UPSTREAM_VENV)/bin/python || { echo "Baler could not \
-	be had from $(BALER_SOURCE): BALER_SOURCE=... names another git URL, or a local clone."; exit 1; } >&2
+	be installed from $(BALER_SOURCE). Set BALER_SOURCE to another git URL or a local clone."; exit 1; } >&2
 	touch $@
 
 lock:

@@ -124,7 +124,7 @@ class _Parser(argparse.ArgumentParser):
         if action.nargs not in (argparse.PARSER, argparse.REMAINDER):  # subcommands, and commands of others
             for text in arg_strings:
                 if text != text.encode(errors="ignore").decode():
-                    raise InputError(f"{text!r}: is not UTF-8, but goes into files that have to be. Rename it.")
+                    raise InputError(f"{text!r}: is not UTF-8, but is written to files that must be. Rename it.")
         if action.option_strings and arg_strings == ["--"]:
             # `--columns=--`: Python before 3.13 takes the value for the end of the options, and drops it.
             value = self._get_value(action, "--")

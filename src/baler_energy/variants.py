@@ -159,7 +159,7 @@ STARTS: Mapping[str, TrainingKind] = {
 SCHEDULES: Mapping[str, TrainingKind] = {
     "constant": TrainingKind("no change"),
     "plateau": TrainingKind(
-        "lower after epochs without a lower loss: ``training.plateau_patience``, 10 if not set",
+        "lowered when the loss has not fallen for ``training.plateau_patience`` epochs, 10 if not set",
         (f"{_ROOT}.codecs.baler.schedules.plateau",),
     ),
     "one-cycle": TrainingKind(
@@ -190,17 +190,17 @@ TIMED_STEP = (*ENGINES[TIMED_ENGINE]["train"], OPTIMIZERS["adam"])
 PRUNINGS: Mapping[str, PruningKind] = {
     "neurons": PruningKind(
         f"{_ROOT}.codecs.baler.pruning.neurons",
-        "half of the hidden neurons, those of smallest magnitude",
+        "the half of the hidden neurons with the smallest magnitude",
         structured=True,
     ),
     "costly-neurons": PruningKind(
         f"{_ROOT}.codecs.baler.pruning.costly_neurons",
-        "those of smallest magnitude over the measured time of their layers",
+        "those with the smallest magnitude relative to the measured time of their layer",
         structured=True,
     ),
     "weights": PruningKind(
         f"{_ROOT}.codecs.baler.pruning.weights",
-        "the smallest weights are set to zero, which saves nothing; not in engine ``fast``",
+        "the smallest weights are set to zero, which saves nothing; not supported by engine ``fast``",
     ),
 }
 #: Runtimes of Baler's trained autoencoder in the engine ``reference``; the first one is PyTorch itself.
@@ -244,7 +244,7 @@ METERS: Mapping[str, MeterKind] = {
     ),
     "slurm": MeterKind(
         f"{_ROOT}.meters.slurm",
-        "SLURM's own account of the node's energy (ConsumedEnergyRaw of the job step)",
+        "the node's energy as recorded by SLURM (ConsumedEnergyRaw of the job step)",
         totals=("node",),
     ),
     "power_supply": MeterKind(

@@ -168,7 +168,7 @@ def test_codecs_that_cannot_be_used_here_are_named_with_the_reason() -> None:
 
 def test_what_the_time_did_not_allow_is_named() -> None:
     assert late_sentence([]) == []
-    assert late_sentence(["zfp", "baler 1/4"]) == ["Not tried, because the time was over (--limit-s): zfp, baler 1/4."]
+    assert late_sentence(["zfp", "baler 1/4"]) == ["Not tried, because time ran out (--limit-s): zfp, baler 1/4."]
 
 
 def test_a_codec_is_named_by_what_it_is_made_of() -> None:

@@ -109,7 +109,7 @@ def test_reading_stops_when_asked_and_the_sample_says_so(tmp_path: Path, monkeyp
     np.testing.assert_array_equal(numbers, np.arange(3000))
     # An npz file states its number of rows.
     assert sample.rows == 10_000
-    assert sample.warnings[-1] == f"{path}: only the first 3,000 rows were read, since the time was over"
+    assert sample.warnings[-1] == f"{path}: only the first 3,000 rows were read, since time ran out"
     assert not any("the time was over" in words for words in sample_file(path, Request(), 10**6).warnings)
 
 

@@ -107,7 +107,7 @@ def test_codecs_without_an_error_are_only_marked_at_their_speeds() -> None:
 
 def test_the_trivial_codecs_error_is_stated_unless_no_error_is_allowed() -> None:
     (said,) = trivial_sentence(codecs("value"), Goal(0.01))
-    assert said == "Storing only each column's mean would have a largest error / range of 90 %."
+    assert said == "Storing only each column's mean would give a largest error / range of 90 %."
     (said,) = trivial_sentence(codecs("nrmse"), Goal(0.01, "nrmse"))
-    assert said == "Storing only each column's mean would have an NRMSE of 100 %."
+    assert said == "Storing only each column's mean would give an NRMSE of 100 %."
     assert trivial_sentence(codecs("value"), Goal(0.0)) == []

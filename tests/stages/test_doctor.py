@@ -45,7 +45,7 @@ def test_absent_modelled_and_the_command_that_enables():
     lines = text.splitlines()
     assert any("rapl" in line and "absent" in line and "no permission" in line for line in lines)
     assert any("to enable it: sudo chmod a+r it" in line for line in lines)
-    assert lines[-1].startswith("A study on this machine will only model energy, of cpu (codecarbon), since no")
+    assert lines[-1].startswith("A study on this machine can only model energy (cpu (codecarbon)), since no")
 
 
 def test_a_meter_that_cannot_list_what_it_reads_is_reported():

@@ -121,7 +121,7 @@ def missed_sentence(errors: Mapping[str, float], goal: Goal) -> list[str]:
     if not errors:
         return []
     listed = ", ".join(f"{name} ({_percent(error)})" for name, error in errors.items())
-    return [f"Tried, but their error is too large even at the finest step or with every packing: {listed}."]
+    return [f"Tried, but their error is too large even with the finest step or the best packing: {listed}."]
 
 
 def reasons_sentence(words: str, reasons: Mapping[str, str]) -> list[str]:
@@ -137,7 +137,7 @@ def reasons_sentence(words: str, reasons: Mapping[str, str]) -> list[str]:
 
 def late_sentence(names: Sequence[str]) -> list[str]:
     """List what was not tried because the time was over; empty if nothing was left out."""
-    return [f"Not tried, because the time was over (--limit-s): {', '.join(names)}."] if names else []
+    return [f"Not tried, because time ran out (--limit-s): {', '.join(names)}."] if names else []
 
 
 def _percent(error: float) -> str:

@@ -259,7 +259,7 @@ its CSV has a column of the name given here, and gives the reason for each missi
 iteration of the operation. Every energy is measured or modelled (column `energy_evidence`) and covers the components
 in `energy_scope`.
 
-Means are over the runs that count: those with which nothing is wrong (`in_mean` in the table `runs`; `run_flags` says
+Means are over the runs that count: those with nothing wrong (`in_mean` in the table `runs`; `run_flags` says
 what is wrong with the others). The report's first page is about those with `at_reference`. The table `summary` has the
 means of every point with n and 95 % t intervals.
 """

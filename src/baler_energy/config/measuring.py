@@ -46,13 +46,13 @@ class Measurement(Config):
     """The rules of the measured window."""
 
     meters: Annotated[tuple[StudyMeter, ...], Field(min_length=1)] = tuple(METERS)
-    """Meters to use. By default all, where missing ones are recorded as absent; meters that you list must work."""
+    """Meters to use. By default all; missing ones are recorded as absent. Meters that you list must work."""
     min_window_s: Annotated[float, Field(gt=0, le=LONGEST_S)] = 5.0
     """The operation is repeated until the window is this long (s); use at least 20 s on GPUs."""
     idle_s: Annotated[float, Field(gt=0, le=LONGEST_S)] = 10.0
     """Length of the idle baseline (s)."""
     idle_lifetime_s: Annotated[float, Field(ge=0, le=1e9)] = 0.0
-    """How long an idle baseline is shared by jobs of the same boot (s); 0: each job measures its own."""
+    """How long jobs of the same boot share an idle baseline (s); 0: each job measures its own."""
     sample_interval_s: Annotated[float, Field(ge=SHORTEST_INTERVAL_S, le=LONGEST_S)] = 0.2
     """Sampling interval of the time series (s)."""
     calibrate_s: Annotated[float, Field(ge=_SHORTEST_CALIBRATION_S, le=LONGEST_S)] = 30.0

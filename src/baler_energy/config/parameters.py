@@ -168,12 +168,12 @@ class Parameters(Config):
     transform: Annotated[
         Transform,
         Shown(
-            f"what turns rows into what is stored: {one_of(TRANSFORMS)}",
+            f"transform from rows to stored values: {one_of(TRANSFORMS)}",
             quiet=True,
             codec=True,
         ),
     ] = "baler"
-    """What turns rows into what is stored. |transforms| Axes that do not apply (engine, model, epochs, ...) are
+    """Transform from rows to stored values. |transforms| Axes that do not apply (engine, model, epochs, ...) are
     ignored."""
     engine: Annotated[
         Engine,
@@ -204,8 +204,8 @@ class Parameters(Config):
         _BALER,
         Shown("number format of parameters and arithmetic; bfloat16, float16: of products in training, else float32"),
     ] = "float64"
-    """Number format of parameters and arithmetic; ``bfloat16`` and, on a GPU, ``float16`` (engine ``fast`` only): of
-    matrix products in training, otherwise float32."""
+    """Number format of parameters and arithmetic; ``bfloat16`` and, on a GPU, ``float16`` (engine ``fast`` only):
+    only the matrix products in training use it; all else is float32."""
     batch_size: Annotated[
         Count,
         _BALER,
@@ -278,20 +278,20 @@ class Parameters(Config):
         _BALER,
         _NOT_UPSTREAM,
         Shown(
-            "optimizer: what turns gradients into steps of the parameters",
+            "optimizer of the training",
             phrase="optimizer {}",
             quiet=True,
             codec=True,
         ),
     ] = "adam"
-    """What turns gradients into steps of the parameters; docs/engines.md compares them."""
+    """Optimizer of the training; docs/engines.md compares them."""
     runtime: Annotated[
         Runtime,
         _BALER,
         AppliesTo(engines=("reference",)),
-        Shown("what computes the trained network in compression and decompression", phrase="runtime {}", quiet=True),
+        Shown("runtime that computes the trained network when it is applied", phrase="runtime {}", quiet=True),
     ] = "eager"
-    """What computes the trained network in compression and decompression, without effect on training: |runtimes|.
+    """Runtime that computes the trained network in compression and decompression, not in training: |runtimes|.
     Those of other packages need the extra ``runtimes``."""
     pruning: Annotated[
         str,
@@ -299,7 +299,7 @@ class Parameters(Config):
         _BALER,
         _NOT_UPSTREAM,
         Shown(
-            f"kind of pruning and share that is pruned: {one_of(PRUNINGS)}; none",
+            f"kind and share of pruning: {one_of(PRUNINGS)}; none",
             phrase="pruning {}",
             quiet=True,
         ),
@@ -341,7 +341,7 @@ def _name_engines() -> None:
     """Name the engines in the descriptions of parameters that not every engine has."""
     for name, field in Parameters.model_fields.items():
         if len(known := engines_with(name)) < len(ENGINES):
-            field.description = f"{field.description} Engines other than {several(known)} only have the default."
+            field.description = f"{field.description} Other values are only supported by {several(known)}."
 
 
 _name_engines()
@@ -369,12 +369,12 @@ class Training(Config):
     0.01. Energy is what the study's meters measured, or time if it is only modelled."""
     fine_tuning: Annotated[float, Field(ge=0, lt=1)] = 0.25
     """Fraction of the epochs that follow the pruning, if the axis ``pruning`` is not ``none``. A training that stops
-    early has more: fine-tuning may use all epochs that are left, and stops by the same rules."""
+    early leaves more: fine-tuning may use all remaining epochs, and stops by the same rules."""
     plateau_patience: Count | None = None
     """Lower the learning rate after this many epochs without a lower loss. If it is set, the axis ``schedule`` is
     ``plateau`` by default."""
     plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """Factor on the learning rate at a plateau."""
+    """Factor by which the learning rate is multiplied at a plateau."""
     save_every_s: Annotated[float, Field(gt=0)] = 600.0
     """Interval at which a long training saves its state (s); after an interruption it resumes from there."""
 

@@ -176,7 +176,7 @@ class Training(parameters.Training):
     learning_rate: parameters.LearningRate | None = None
     """Default of the axis ``learning_rate``."""
     held_out: Annotated[float, Field(ge=0, le=1)] = 0.2
-    """Number of held-out rows, on which no codec is trained, over the rows of the table; errors on both are reported.
+    """Held-out rows, on which no codec is trained, as a fraction of the rows of the table; errors on both are reported.
     They are taken in addition to ``rows``, as far as the dataset has more; ``rows: all`` uses all others. 0: none."""
 
 
@@ -199,7 +199,7 @@ class Embodied(Config):
     lifetime_years: Annotated[float, Field(ge=0.1, le=100)]
     """Years for which the machine is used."""
     reserved_share: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Share of the machine that is reserved for an operation, such as that of its cores; by default the whole."""
+    """Share of the machine that is reserved for an operation, such as its share of the cores; by default 1."""
     citation: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
     """Source of these numbers."""
 
@@ -242,7 +242,7 @@ def _ranging(low: float, value: float, high: float) -> Constant:
 
 def _of_a_site(pue: Constant) -> Constant:
     if pue.range[0] < 1:
-        raise ValueError("a site needs at least what its computers need, so a PUE is at least 1")
+        raise ValueError("a PUE cannot be below 1: a site uses at least as much as its computers")
     return pue
 
 

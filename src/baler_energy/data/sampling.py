@@ -102,7 +102,7 @@ def sample_file(
         origin = dict(opened.origin_of(len(data), total))
     warnings = [*origin["warnings"]]
     if not whole:
-        warnings.append(f"{source}: only the first {rows:,} rows were read, since the time was over")
+        warnings.append(f"{source}: only the first {rows:,} rows were read, since time ran out")
     if left_out:
         warnings.append(f"{', '.join(left_out)}: left out because of NaN or infinity")
     # Runs alternate between the two tables.

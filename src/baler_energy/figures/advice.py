@@ -55,7 +55,7 @@ def trivial_sentence(codecs: pd.DataFrame, goal: Goal) -> list[str]:
     value = trivial_error(codecs, goal.key) if goal.error else math.nan
     if math.isnan(value):
         return []
-    return [f"Storing only each column's mean would have {MEASURES[goal.measure][2]} of {100 * value:.3g} %."]
+    return [f"Storing only each column's mean would give {MEASURES[goal.measure][2]} of {100 * value:.3g} %."]
 
 
 def _row(row: dict[Any, Any], goal: Goal) -> dict[str, str]:

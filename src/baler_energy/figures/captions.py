@@ -41,8 +41,8 @@ TO_A_LOSS = (
 STARTUP_AND_DEVIATION = (
     "Start-up is outside of the window: import, export, compilation without a cache, and the first batch; "
     "decompression runs in the same process, so that its start-up has no imports. Deviation: the largest difference "
-    "from eager's results on the table's rows (fast: on the first batches), over their range; a result beyond the "
-    "precision's tolerance counts in no mean."
+    "from eager's results on the table's rows (fast: on the first batches), over their range; runs beyond the "
+    "precision's tolerance are left out of the means."
 )
 LOOPS = (
     "Each part runs alone in a measured window of many repetitions (n = 1), so it finds its data in the caches more "

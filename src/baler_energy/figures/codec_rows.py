@@ -106,7 +106,7 @@ def threads_words(tables: Tables) -> list[str]:
         said = [_speed_up_words(part, operation) for operation in (Operation.COMPRESS, Operation.DECOMPRESS)]
         if any(said):
             sentences.append(f"{name}: {', '.join(filter(None, said))}.")
-    return [f"On more threads, which no other number here includes: {' '.join(sentences)}"] if sentences else []
+    return [f"On more threads (not part of any other number here): {' '.join(sentences)}"] if sentences else []
 
 
 def _speed_up_words(runs: pd.DataFrame, operation: str) -> str:

@@ -83,8 +83,8 @@ def overview(
         *_skipped(tables["left_out"]),
         *(said for name, part in each.items() for said in _findings(name, part)),
         _heading("Main numbers", "-"),
-        "Values are means over n unflagged repeats with half widths of 95 % t intervals. Of fewer than three repeats, "
-        "or where the interval is wider than half the mean, they are the smallest and the largest value. Training "
+        "Values are means over n unflagged repeats with half widths of 95 % t intervals. For fewer than three repeats "
+        "or an interval wider than half the mean, the smallest and the largest value are given instead. Training "
         "includes all its epochs. Megabytes are those of the table in its recorded formats. The centre of a dataset is "
         "the study's reference or, in a factorial design, the point with the most defaults that is nearest to the "
         "middle of the grid; config/README.md has the rule.",
@@ -322,7 +322,7 @@ def _flagged(runs: pd.DataFrame) -> list[str]:
         for row in bad.head(_MOST_FLAGGED).itertuples()
     ]
     more = [f"{len(bad) - _MOST_FLAGGED} more are in the table of flagged runs."] if len(bad) > _MOST_FLAGGED else []
-    marks = "Figures show them as open marks; errors and ratios are of all runs, flagged or not."
+    marks = "Figures show them as open marks; errors and ratios include all runs, flagged or not."
     return [escape_rst(f"{flagged_sentence(runs)[0]} {marks}"), _bullets(lines), *more]
 
 
@@ -348,7 +348,7 @@ def _runs_left_out(left_out: pd.DataFrame) -> str:
 def _in_no_figure(left_out: pd.DataFrame) -> list[str]:
     """Say which runs no figure shows, because they were left out."""
     lines = [
-        f"In no figure: {part.runs} of {part.of_runs} runs, with {part.axis} '{part.value}'. {part.reason}"
+        f"Not in any figure: {part.runs} of {part.of_runs} runs, with {part.axis} '{part.value}'. {part.reason}"
         for part in _parts_left_out(left_out)
     ]
     return [_bullets(map(escape_rst, lines))] if lines else []

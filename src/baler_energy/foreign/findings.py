@@ -21,9 +21,9 @@ Finding = dict[str, Any]
 #: What follows from `Window.sums`.
 _SUMS = {
     INCREMENTS: "are increments: the windows of a run follow each other, so that their energies add up",
-    TOTALS: "are running totals: the windows of a run begin together, or its energy goes on from row to row. Each is "
+    TOTALS: "are running totals: the windows of a run begin together, or its energy rises from row to row. Each is "
     "replaced by its rise since the row before, so that the energies add up",
-    UNDATED: "have no times, which would show whether they are increments or running totals: taken as increments",
+    UNDATED: "have no times, so it is unknown whether they are increments or running totals; taken as increments",
 }
 
 

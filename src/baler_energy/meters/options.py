@@ -31,7 +31,7 @@ def add_meter_arguments(group: argparse._ArgumentGroup) -> None:
         choices=(*STUDY_METERS, *PEERS),
         default=list(STUDY_METERS),
         metavar="METER",
-        help=f"meters to use, of {', '.join(STUDY_METERS)} (default: all, where missing ones are recorded as absent; a "
+        help=f"meters to use, of {', '.join(STUDY_METERS)} (default: all; missing ones are recorded as absent; a "
         f"meter that you list must work), and other tools, which disturb what they measure: {', '.join(PEERS)}",
     )
     add_options(group, Measurement, only=["sample_interval_s"])

@@ -84,7 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=number_type(0),
         default=_LIMIT_S,
         metavar="S",
-        help="start nothing further after this time, which includes reading the file (default: %(default)g)",
+        help="start no further trial after this time, reading the file included (default: %(default)g)",
     )
     add_options(parser, Parameters, only=["epochs", "threads"], defaults={"epochs": RECOMMENDED_EPOCHS})
     file = parser.add_argument_group("your file")
@@ -160,7 +160,7 @@ def advise(trials: "Trials") -> "tuple[pd.DataFrame, dict[str, float]]":
         announce("Choosing packings on the first rows of the sample.")
         points = trials.without_training()
         if not points and trials.late:
-            raise InputError("--limit-s: the time was over before a codec was found that meets the goal. Allow more.")
+            raise InputError("--limit-s: time ran out before a codec that meets the goal was found. Allow more.")
         if not points:
             raise InputError(f"No codec meets the goal on this file: {trials.goal.words}. Allow a larger error.")
         for point in _announced(trials.in_time(points, least=1), len(points)):

@@ -23,7 +23,7 @@ _NEEDED = """\
 It needs, in workspaces/WORKSPACE/PROJECT:
   config/PROJECT_config.py
   output/compressed_output/model.pt, from `--mode train` of Baler
-  output/training/normalization_features.npy, from the same training; not if apply_normalization is False
+  output/training/normalization_features.npy, from the same training; not needed if apply_normalization is False
   for the column names: output/compressed_output/compressed.npz, or the input that the configuration names, or --data"""
 HELP = "convert a Baler project: its model and its compressed file"
 EPILOG = f"""\

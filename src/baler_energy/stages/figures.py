@@ -17,7 +17,7 @@ EPILOG = """examples:
   baler-energy figures --dataset results/laptop/dataset --chapter cost --out results/laptop/figures/cost
 
 Writes NAME.svg, NAME.png and NAME.html (a page that zooms), and left_out.json with the reason for each figure that has
-no data here. Of a study with several datasets, figures about one of them are in a folder of its name.
+no data here. In a study with several datasets, figures about one of them are in a folder with its name.
 """
 
 

@@ -105,7 +105,7 @@ def run(args: argparse.Namespace) -> None:
         other = hardware.other if args.worth is None else other_of(args.worth)
         said += site_lines(site, job, parts, missing, rates, other or _NO_OTHER.format(study=hardware.study))
     if args.file is None and args.row_bytes is None and (site or rates.embodied):
-        said.append(f"A value is assumed to have {_VALUE_B} B as recorded, as float32 has; --row-bytes changes it.")
+        said.append(f"A recorded value is assumed to take {_VALUE_B} B, as in float32; --row-bytes changes this.")
     print(*said, sep="\n\n")
 
 
@@ -123,7 +123,7 @@ def _job(args: argparse.Namespace) -> Job:
     point = PointOptions(rows=rows, **given).changed()
     check_values(point)
     if point.epochs is None and applies("epochs", point.transform):
-        raise InputError(f"--epochs is missing: how often transform {point.transform!r} passes over the table.")
+        raise InputError(f"--epochs is missing: the number of passes of transform {point.transform!r} over the table.")
     return Job(point, rows, columns, row_bytes if args.row_bytes is None else args.row_bytes)
 
 
@@ -147,7 +147,7 @@ def _hardware(where: str) -> "Hardware":
     if not DATASET.is_dir():
         raise InputError(
             f"--hardware this: there is no folder {DATASET} here. Run `baler-energy study --configfile "
-            "config/studies/forecast.yaml` first (20 minutes), or name a file of `baler-energy hardware`."
+            "config/studies/forecast.yaml` first (13 minutes), or name a file of `baler-energy hardware`."
         )
     found, here = hardware_of(DATASET), cpu_model() or "unknown CPU"
     own = tuple(law for law in found.laws if f"{law.about['machine']}, ".startswith(f"{here}, "))

@@ -24,7 +24,7 @@ _MOST_ROWS = 10**12
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the stage's options."""
     parser.add_argument("--source", choices=tuple(GENERATORS), required=True, help="event generator, or toy data")
-    parser.add_argument("--rows", type=int, required=True, help="number of jets, exactly")
+    parser.add_argument("--rows", type=int, required=True, help="exact number of jets")
     parser.add_argument("--seed", type=int, required=True, help=f"from 0 to {_SEED_LIMIT - 1}; one per shard")
     parser.add_argument(
         "--pt-hat-min",

@@ -19,10 +19,10 @@ examples:
   baler-energy import emissions.csv --out imported
   baler-energy import published/*.csv published/*.log --out imported
 
-The tool of a file is recognised by its content, not its name. The folder --out gets foreign.parquet, a row per reading
+The tool of a file is recognised by its content, not its name. Writes to --out: foreign.parquet, a row per reading
 with its evidence (measured, modelled, unknown) and the reason, and findings.parquet, which is also printed: constant
 powers, power per gigabyte, hosts, windows of one tool inside another's. Files are compared with each other: name all
-files of a study at once. Of running totals, such as codecarbon's flush() writes, each row gets its rise since the row
+files of a study at once. In running totals, such as codecarbon's flush() writes, each row gets its rise since the row
 before; the findings say which rows were totals.
 """
 

@@ -26,8 +26,8 @@ example:
 
 A study with `repeats: {least: 3, most: 10, target: 0.05}` runs it after its first repeats, and again after each round:
 points get one more repeat as long as the 95 % t interval of the mean energy of training, compression or decompression
-(of the duration, where there is no energy) is wider than +-5 % of that mean. Runs with which something is wrong count
-in no mean, so one more replaces each of them (except runtime_fault, which stays as it is); no run is dropped because of
+(of the duration, where there is no energy) is wider than +-5 % of that mean. Runs with something wrong are left out of
+the mean, so one more replaces each of them (except runtime_fault, which stays as it is); no run is dropped because of
 its value.
 """
 

@@ -91,7 +91,7 @@ class SavedTraining:
         try:
             write_tensors(self._path, content)
         except OSError as error:
-            announce(f"{self._path}: the state could not be saved ({error.strerror}); the training goes on without.")
+            announce(f"{self._path}: the state could not be saved ({error.strerror}); training continues unsaved.")
         self._saved_s = time.monotonic()
 
     def remove(self) -> None:

@@ -20,10 +20,10 @@ HELP = "write the report's tables as CSV and HTML"
 EPILOG = f"""example:
   baler-energy tables --dataset results/laptop/dataset --out results/laptop/tables
 
-Writes each table as NAME.csv (numbers, SI units) and NAME.html (for reading: it sorts and filters, and has the CSV in
-it). A table without rows in this study has no page; left_out.json gives the reason. Of a study with several datasets,
-tables about the centre are in a folder for each. In the CSV, text that a spreadsheet would take for a formula has an
-apostrophe in front.
+Writes each table as NAME.csv (numbers, SI units) and NAME.html (to read: it sorts, filters and contains the CSV).
+A table without rows in this study has no page; left_out.json gives the reason. In a study with several datasets,
+tables about the centre are in a folder for each. In the CSV, text that a spreadsheet would read as a formula begins
+with an apostrophe.
 Tables: {", ".join(TABLES)}.
 """
 

@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--recommended",
         action="store_true",
         help=f"train as recommended for less energy at Baler's error: {_recommended_words()}; options that are also "
-        "given have priority",
+        "given take precedence",
     )
     add_training_arguments(parser)
     add_point_arguments(parser, defaults=DEFAULTS)

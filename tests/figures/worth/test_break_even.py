@@ -199,7 +199,7 @@ def test_the_notes_say_that_it_pays(compared: Build) -> None:
     ("years", "volume_tb", "words"),
     [
         (2.0, 0.001, "it pays after 2 years, and from 1 GB per model."),
-        (12.0, None, "it pays after 12 years, but within 10 years at no volume per model."),
+        (12.0, None, "it pays after 12 years, but not within 10 years at any volume per model."),
         (None, 3.0, "it pays from 3 TB per model, but never at the study's volume per model."),
         (None, None, "it never pays."),
     ],

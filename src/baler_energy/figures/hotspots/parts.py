@@ -40,7 +40,7 @@ def parts_of(tables: Tables) -> tuple[pd.DataFrame, str]:
     NoData
         The study measured no parts.
     """
-    otherwise = "the study measured the parts of no point (profile.points)"
+    otherwise = "the study did not measure the parts of any point (profile.points)"
     return one_profile(tables, "parts", ["whole", "peak", *_KINDS, *_OPERATORS], otherwise)
 
 

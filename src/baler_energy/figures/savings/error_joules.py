@@ -126,8 +126,8 @@ FIGURES = (
         "and colour of the marks show the family, the one thing that is changed besides those of the recommended "
         "setting; their filling distinguishes the settings of a family. Solid lines are the recommended changes alone. "
         "The broad line is the Pareto front of the means: no other training has a lower error for less energy. A "
-        "training that is stopped early is a point of the default's history, in the table. Read by Baler: no, it "
-        "cannot load the network; padded, only filled up with zeros to the widths of its own. Markers are means over n "
+        "training that is stopped early is in the table, from the default's history. Read by Baler: no, it "
+        "cannot load the network; padded, only with zeros added up to the widths of its own. Markers are means over n "
         "repeats, bars are 95 % t intervals (none for n = 1). Open grey marks are flagged runs, which are excluded "
         f"from the means. {EVIDENCE} {ERROR_ROWS}",
         draw_error_joules,

@@ -166,8 +166,8 @@ FIGURES = (
     FigureSpec(
         "runtimes",
         "The runtimes: speed, memory, start-up and deviation",
-        "What computes the trained network in compression and decompression, at the study's centre: eager is PyTorch "
-        "itself, and an engine is a program of its own. Marks are means over n unflagged repeats, bars are 95 % t "
+        "Runtimes that compute the trained network in compression and decompression, at the centre: eager is PyTorch "
+        "itself, and an engine is a separate program. Marks are means over n unflagged repeats, bars are 95 % t "
         "intervals, open marks are flagged runs. Rows per second of the whole operation, which also scales, packs and "
         "reads or writes the file's content, in fast also that of the table. Energy is drawn where it is measured; a "
         "modelled one follows the time. Peak memory includes all libraries, and for decompression what compression "

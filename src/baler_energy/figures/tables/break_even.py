@@ -219,7 +219,7 @@ def _against_recorded(own: Any) -> str:
     if np.isfinite([years, volume]).all():
         return f"{said}; it pays {years_text(years)}, and {volume_text(volume)}."
     if np.isfinite(years):
-        return f"{said}; it pays {years_text(years)}, but within {own['years']:g} years at no volume per model."
+        return f"{said}; it pays {years_text(years)}, but not within {own['years']:g} years at any volume per model."
     if np.isfinite(volume):
         return f"{said}; it pays {volume_text(volume)}, but never at the study's volume per model."
     return f"{said}; it never pays."

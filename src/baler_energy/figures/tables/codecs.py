@@ -281,7 +281,7 @@ TABLE = TableSpec(
     "codecs",
     f"{_QUESTION} Codecs at the same error",
     "What each family of codecs needs at the error of each codec trained in epochs, on the compressed rows: ratio "
-    "over the recorded formats without the model (which is in a column of its own: one model may be for more rows), "
+    "over the recorded formats without the model (which has a separate column, since one model may serve more rows), "
     "the trained codec's error on held-out rows, which is what counts then, cost of one training on the table, "
     "energy and time per GB of the table in these formats, and peak resident memory. The logarithms are interpolated "
     "between the two points of a family next to that error; nothing is extrapolated, so a family without errors on "

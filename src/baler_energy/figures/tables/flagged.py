@@ -37,8 +37,8 @@ def _notes(frame: pd.DataFrame, tables: Tables) -> list[str]:
 TABLE = TableSpec(
     "flagged",
     "Flagged runs",
-    "Runs that are excluded from all means of energy, time and power by a flag: something is wrong with them. What is "
-    "special about a run without being wrong (a resumed one, for instance) excludes nothing. Figures draw flagged runs "
+    "Runs that are excluded from all means of energy, time and power by a flag, since something is wrong with them. A "
+    "run that is special, but not wrong (a resumed one, for instance), is not excluded. Figures draw flagged runs "
     "as open marks.",
     make=flagged_runs,
     rows=each(_row),

@@ -122,10 +122,10 @@ def _cell(row: Row, name: str, *, missing: str = "not known") -> str:
 TABLE = TableSpec(
     "runtimes",
     "The runtimes side by side",
-    f"What computes the trained network in {' and '.join(APPLIED)}, at the study's centre: means over n unflagged "
+    f"Runtimes of the trained network in {' and '.join(APPLIED)}, at the study's centre: means over n unflagged "
     "repeats with half widths of 95 % t intervals. Rows per second of the whole operation, which also scales, packs "
     "and writes or reads the file's content; the ratio is that to eager (PyTorch itself) in the same precision on the "
-    "same device. Other engines are programs of their own, which may also read and write the table, and trained "
+    "same device. Other engines are separate programs, which may also read and write the table, and trained "
     f"their own network. Peak memory includes all libraries. {STARTUP_AND_DEVIATION} A runtime that "
     f"could not run, or whose runs do not count, has the reason instead. {TYPICAL_TIMES}",
     make=runtimes,

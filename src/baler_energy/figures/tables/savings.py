@@ -74,8 +74,8 @@ TABLE = TableSpec(
     "over n repeats, each paired with the default of the same repeat, and 95 % t intervals of the logarithms. The "
     "default runs on the threads of the study's centre. The cost at an error is interpolated between trainings with "
     "different numbers of epochs, on logarithmic scales, and never extrapolated; errors within 2 % count as equal at "
-    "the ends. At least: even the shortest training has a lower error. Runs that are flagged have no cost here. The "
-    "product is of the factors of all recommended changes alone; the next row is the factor of all together over it. "
+    "the ends. At least: even the shortest training has a lower error. Flagged runs have no cost here. The "
+    "product multiplies the factors of the single recommended changes; the next row divides the factor of all by it. "
     "Stopped early: the default's recorded history up to the epoch at which training.stop_at_gain would have stopped "
     "it, compared with its end. Baler reads it: whether Baler can load the network; padded: filled up with zeros to "
     "the widths of its own, so that it is no faster there.",

@@ -82,8 +82,8 @@ TABLE = TableSpec(
     "Every point",
     "Energy, duration, CO2e, cost of electricity, Software Carbon Intensity (SCI) and error of each point and "
     "operation: means over n unflagged repeats with half widths of 95 % t intervals. A single run (n = 1) has no "
-    "interval. Flagged runs are in no mean of energy, duration, CO2e, cost and SCI; if all are flagged, the range of "
-    "their values is shown and marked as flagged. Errors do not depend on the flags and are of all runs.",
+    "interval. Means of energy, duration, CO2e, cost and SCI exclude flagged runs; if all are flagged, the range of "
+    "their values is shown and marked as flagged. Errors do not depend on the flags and include all runs.",
     make=_make,
     rows=_rows,
     notes=_notes,

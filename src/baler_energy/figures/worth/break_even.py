@@ -148,7 +148,7 @@ _CAPTION = (
     " Above 0 the trained codec pays. The net saving is per TB of the data in their recorded formats and includes "
     "training, compressing, keeping, moving and reading, compared with keeping the data as recorded; with the lossless "
     "codec that has the largest ratio, if there is one; and with the codec that has the largest ratio at no larger "
-    "error, if there is one. Both are not trained in epochs (without a transform, or with PCA in closed form, whose "
+    "error, if there is one. Neither is trained in epochs (without a transform, or with PCA in closed form, whose "
     "model is counted, too). The figure shows the trained codec that saves most in the last comparison. Lines are "
     "medians and bands 90 % of 10,000 seeded draws of the constants from their ranges (section break_even of the "
     "study; sources in docs/break-even.md); they do not include the spread of the measurements. Years and volume "

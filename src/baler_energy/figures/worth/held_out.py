@@ -80,7 +80,7 @@ FIGURES = (
         "Errors on rows that a codec was not trained on",
         "Each mark is a trained codec: its error on held-out rows against its error on the training rows, both "
         "relative to the ranges and standard deviations of the training rows. Above the line, the codec is worse on "
-        "new rows. The other figures say on which rows their errors are; those on the training rows are then too "
+        "new rows. The other figures say which rows their errors are on; errors on the training rows are too "
         "small for a model that compresses other data. Marks are means over n repeats, bars are 95 % t "
         "intervals. The dotted lines are the error of storing only the columns' means, which new rows of the same kind "
         "do not change.",
