@@ -153,8 +153,8 @@ def test_the_recommendation_is_two_sentences_with_the_reason_in_the_first(rows, 
 
 
 def test_codecs_that_reach_the_error_with_no_packing_are_named() -> None:
-    assert missed_sentence({}, Goal(0.01)) == []
-    (said,) = missed_sentence({"baler 1/2": 0.42}, Goal(0.01, "nrmse"))
+    assert missed_sentence({}) == []
+    (said,) = missed_sentence({"baler 1/2": 0.42})
     assert "baler 1/2 (42 %)" in said
 
 
@@ -181,5 +181,5 @@ def test_a_codec_is_named_by_what_it_is_made_of() -> None:
 
 
 def test_a_worthless_codec_is_only_said_to_be_beyond_all_use() -> None:
-    (said,) = missed_sentence({"baler 1/2": 2.5e6}, Goal(0.01, "relative"))
+    (said,) = missed_sentence({"baler 1/2": 2.5e6})
     assert "baler 1/2 (over 1,000 %)" in said

@@ -116,7 +116,7 @@ def _against(best: "pd.Series[Any]", others: pd.DataFrame, goal: Goal, *, traine
     return f"{said}, but no training, which took {_seconds(best['train_s'])} here."
 
 
-def missed_sentence(errors: Mapping[str, float], goal: Goal) -> list[str]:
+def missed_sentence(errors: Mapping[str, float]) -> list[str]:
     """List the codecs that do not reach the goal in any way, with their errors; empty if all do."""
     if not errors:
         return []

@@ -33,7 +33,7 @@ class _Stop:
     loss: float
 
 
-def stopped_trainings(trained: pd.DataFrame, history: pd.DataFrame, gain: float = GAIN) -> pd.DataFrame:
+def stopped_trainings(trained: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     """Compare Baler's own training with the same one, stopped early.
 
     Parameters
@@ -42,8 +42,6 @@ def stopped_trainings(trained: pd.DataFrame, history: pd.DataFrame, gain: float 
         From `savings.with_setting`; the costs of flagged runs are null, and these do not count.
     history
         The table ``history``.
-    gain
-        As for `training.stop_at_gain`.
 
     Returns
     -------
@@ -56,16 +54,16 @@ def stopped_trainings(trained: pd.DataFrame, history: pd.DataFrame, gain: float 
     -----
     The cost of which the last tenth has to pay is the energy if it is measured, and otherwise the time.
     """
-    return pd.DataFrame([row for shared, part in comparisons(trained) for row in _rows(shared, part, history, gain)])
+    return pd.DataFrame([row for shared, part in comparisons(trained) for row in _rows(shared, part, history)])
 
 
-def _rows(shared: dict[str, Any], part: pd.DataFrame, history: pd.DataFrame, gain: float) -> Iterator[dict[str, Any]]:
+def _rows(shared: dict[str, Any], part: pd.DataFrame, history: pd.DataFrame) -> Iterator[dict[str, Any]]:
     base, about = default_of(shared, part)
     base = base.dropna(subset=["training_s"])
     runs = base[["run_id", "repeat", "training_s"]]
     epochs = history.drop(columns="repeat").merge(runs, on="run_id")
     epochs = epochs.assign(elapsed_s=from_start(epochs)).dropna(subset=["elapsed_s", "loss"]).sort_values("epoch")
-    stops = {repeat: _stop(mine, gain) for repeat, mine in epochs.groupby("repeat")}
+    stops = {repeat: _stop(mine) for repeat, mine in epochs.groupby("repeat")}
     if not stops:
         return
     known = {repeat: 1 / stop.energy for repeat, stop in stops.items() if not math.isnan(stop.energy)}
@@ -77,18 +75,18 @@ def _rows(shared: dict[str, Any], part: pd.DataFrame, history: pd.DataFrame, gai
         "held_out_energy": unknown,
     }
     found = list(stops.values())
-    label: dict[str, Any] = {"setting": f"{DEFAULT}, stopped at a gain below {100 * gain:g} %", "part": PART}
+    label: dict[str, Any] = {"setting": f"{DEFAULT}, stopped at a gain below {100 * GAIN:g} %", "part": PART}
     label |= {"stopped_epoch": sum(stop.epoch for stop in found) / len(found)}
     label |= {"loss_ratio": math.exp(sum(math.log(stop.loss) for stop in found) / len(found))}
     yield about | {axis: base[axis].iloc[0] for axis in SETTING} | label | flat_factors(factors)
 
 
-def _stop(epochs: pd.DataFrame, gain: float) -> _Stop:
+def _stop(epochs: pd.DataFrame) -> _Stop:
     """Apply the rule to the epochs of one training; without a stop it ends with its last epoch."""
     times_s, energies_j, losses = (epochs[name].tolist() for name in ("elapsed_s", "energy_j", "loss"))
     measured = (epochs["energy_evidence"] == Evidence.MEASURED).all() and epochs["energy_j"].notna().all()
     costs = energies_j if measured else times_s
     numbers = range(1, len(costs) + 1)
-    count = next((n for n in numbers if gained_too_little(costs[:n], losses[:n], gain)), len(costs))
+    count = next((n for n in numbers if gained_too_little(costs[:n], losses[:n], GAIN)), len(costs))
     parts = (values[count - 1] / values[-1] for values in (times_s, energies_j, losses))
     return _Stop(int(epochs["epoch"].iloc[count - 1]), *parts)

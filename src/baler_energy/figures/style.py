@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import matplotlib as mpl
 import mplhep
@@ -215,20 +215,19 @@ def few_ticks(axis: Axis, most: int) -> None:
     axis.set_major_locator(MaxNLocator(nbins=most, steps=[1, 2, 5, 10]))
 
 
-def value_ticks(axes: Axes, values: Sequence[float], *, scale: Literal["auto", "linear", "log"] = "auto") -> None:
+def value_ticks(axes: Axes, values: Sequence[float]) -> None:
     """Put the ticks of the x axis at the values of the grid, without those whose labels would touch.
 
     The axis is logarithmic if the values are positive and span more than a factor of four.
     """
     ordered = sorted(set(map(float, values)))
-    if scale == "auto":
-        scale = "log" if ordered[0] > 0 and ordered[-1] > 4 * ordered[0] else "linear"
-    axes.set_xscale(scale)
-    place = np.log10(ordered) if scale == "log" else np.array(ordered)
+    logarithmic = ordered[0] > 0 and ordered[-1] > 4 * ordered[0]
+    axes.set_xscale("log" if logarithmic else "linear")
+    place = np.log10(ordered) if logarithmic else np.array(ordered)
     width = place[-1] - place[0]
-    margin = 0.12 * width if width else (0.3 if scale == "log" else max(1.0, 0.3 * abs(place[0])))
+    margin = 0.12 * width if width else (0.3 if logarithmic else max(1.0, 0.3 * abs(place[0])))
     limits = np.array([place[0] - margin, place[-1] + margin])
-    axes.set_xlim(*(10.0**limits if scale == "log" else limits))
+    axes.set_xlim(*(10.0**limits if logarithmic else limits))
     kept = [0]
     for index in range(1, len(ordered)):
         if place[index] - place[kept[-1]] >= 0.17 * width:

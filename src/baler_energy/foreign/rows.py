@@ -106,9 +106,9 @@ def energy(
     return Value(component, Quantity.ENERGY, value_j, evidence, detail, reason, absent)
 
 
-def duration(value_s: float | None, detail: str, *, missing: str = "the file has no duration") -> Value:
+def duration(value_s: float | None, detail: str) -> Value:
     """Make a reading of the window's length."""
-    reason = missing if value_s is None else None
+    reason = "the file has no duration" if value_s is None else None
     return Value("machine", Quantity.DURATION, value_s, Evidence.MEASURED, detail, reason)
 
 

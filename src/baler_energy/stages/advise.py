@@ -204,7 +204,7 @@ def _said(codecs: "pd.DataFrame", missed: Mapping[str, float], trials: "Trials",
         best = codecs.iloc[number]
         said.append("\n  ".join(["To compress and decompress the file with it:", *_commands(best, sample, args)]))
         said += _left_out_sentence(best, sample, args)
-    said += missed_sentence({**trials.too_coarse, **missed}, goal)
+    said += missed_sentence({**trials.too_coarse, **missed})
     said += reasons_sentence("Could not be trained", trials.failed)
     said += [*reasons_sentence("Not tried", trials.missing()), *late_sentence(trials.late)]
     return [*said, *trivial_sentence(codecs, goal), sample_sentence(sample, goal)]

@@ -85,10 +85,10 @@ class Checkpoint:
             digest.update(tensor.contiguous().numpy().tobytes())
         return digest.hexdigest()
 
-    def model(self, device: torch.device, origin: str = "checkpoint") -> Autoencoder:
+    def model(self, device: torch.device) -> Autoencoder:
         """Build the network on a device, ready for inference."""
         model = Autoencoder(self.architecture, self.precision)
-        model.load_parameters(self.parameters, origin)
+        model.load_parameters(self.parameters, "checkpoint")
         return model.to(device).eval()
 
     def write(self, path: Path) -> None:
