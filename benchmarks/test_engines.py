@@ -130,12 +130,12 @@ def test_engine(
     work, product = operation.prepare(engine, precision, tmp_path), _peak(precision)
     (tmp_path / "reference").mkdir()
     reference = operation.prepare("reference", "float64", tmp_path / "reference")
-    beside_s: list[tuple[float, float]] = []
+    alongside_s: list[tuple[float, float]] = []
     benchmark.pedantic(
-        work, setup=lambda: beside_s.append((_timed_s(reference), _timed_s(product))), rounds=ROUNDS, warmup_rounds=1
+        work, setup=lambda: alongside_s.append((_timed_s(reference), _timed_s(product))), rounds=ROUNDS, warmup_rounds=1
     )
     durations_s = benchmark.stats.stats.data
-    turns = list(zip(durations_s, beside_s[-len(durations_s) :], strict=True))
+    turns = list(zip(durations_s, alongside_s[-len(durations_s) :], strict=True))
     rows_per_s = operation.rows / median(durations_s)
     share = median(
         operation.flop_per_row * operation.rows / duration_s * product_s / (2 * SIDE**3)

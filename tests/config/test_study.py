@@ -182,7 +182,7 @@ def test_distinct_points_have_distinct_paths_options_and_names(study, data, axis
     assert len({phrase_of(axis, one) for one in values}) == len(values)
     for point in loaded.points:
         written = [part.partition("~")[2] for part in point.path.split("/") if part.startswith(f"{axis}~")]
-        assert [float(text) for text in written] in ([getattr(point, axis)], []), "the path tells the value"
+        assert [float(text) for text in written] in ([getattr(point, axis)], []), "the path has the value"
 
 
 def test_datasets_of_different_seeds_share_no_shard(study):
