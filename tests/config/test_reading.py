@@ -231,7 +231,7 @@ def test_the_original_study_has_its_grid(repository: Path):
             "profile.time_limit_s: is 10000000; should be less than or equal to 2000000",
         ),
         ({"break_even": {"reads": {"value": 5, "low": 6}}}, "'value' (5) must be between 'low' (6) and 'high' (5)"),
-        ({"break_even": {"pue": {"value": 1.2, "low": 0.9}}}, "so a PUE is at least 1"),
+        ({"break_even": {"pue": {"value": 1.2, "low": 0.9}}}, "a PUE cannot be below 1"),
         ({"break_even": {"years": 0}}, "break_even.years: is 0; should be greater than 0"),
         ({"break_even": {"disk_price": {"value": 5}}}, "break_even.disk_price: unknown key"),
     ],

@@ -56,7 +56,7 @@ def test_the_documentation_names_every_variant_with_its_meaning():
 def test_a_parameter_names_the_engines_that_have_it(axis):
     (line,) = re.findall(rf"^\| `{axis}` \| list .*", documentation(), re.MULTILINE)
     known = engines_with(axis)
-    assert (f"Other values are only supported by {several(known)}." in line) == (len(known) < len(ENGINES))
+    assert (f"Engines other than {several(known)} only support the default." in line) == (len(known) < len(ENGINES))
 
 
 def test_new_variants_appear_by_themselves(monkeypatch):
@@ -75,7 +75,7 @@ def test_help_has_names_only(capsys):
     text = " ".join(capsys.readouterr().out.split())
     assert f"joined by +: {', '.join(CODERS)}." in text
     assert "neurons-0.5 (the half of the hidden neurons with the smallest magnitude)" in text
-    assert "engines other than reference only have the default" in text.lower()
+    assert "engines other than reference only support the default" in text.lower()
 
 
 def test_help_imports_no_variant():

@@ -341,7 +341,7 @@ def _name_engines() -> None:
     """Name the engines in the descriptions of parameters that not every engine has."""
     for name, field in Parameters.model_fields.items():
         if len(known := engines_with(name)) < len(ENGINES):
-            field.description = f"{field.description} Other values are only supported by {several(known)}."
+            field.description = f"{field.description} Engines other than {several(known)} only support the default."
 
 
 _name_engines()
