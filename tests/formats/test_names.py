@@ -1,4 +1,4 @@
-"""Names that are not unique in a file: distinguished by their full path, or refused; never the first or the last one."""
+"""Names that are not unique in a file: distinguished by their full path, or refused; never silently one of them."""
 
 import io
 import zipfile
