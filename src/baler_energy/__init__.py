@@ -23,7 +23,8 @@ Map of the package, along the flow of the data:
   `file_states`: whether a user's file has changed
 - `rounds`: rounds of additional repeats; `remaining`: the line that reports how much is left
 - `warm`, `forked`: a process that has done the imports and forks each job
-- `cores`, `devices`, `slurm`, `image`: the CPU cores, GPUs, SLURM job and container image of a process
+- `cores`, `devices`, `slurm`, `image`: the CPU cores, GPUs, SLURM job and container image of a process;
+  `system_files`: files in which the system describes itself
 - `logs`: text that other programs wrote: bounded reads, checked rows, numbers and dates
 - `files`, `progress`, `errors`: atomic file writes, progress of long tasks, errors that report what to do;
   `temporaries`: temporary files, and the removal of those of dead processes; `signals`: how a process ends on request

@@ -5,6 +5,8 @@ from pathlib import Path, PurePosixPath
 
 import psutil
 
+from baler_energy.system_files import system_text
+
 __all__ = ["allowed_cpus", "cpu_quota", "default_threads", "physical_cores"]
 
 _CGROUPS, _OWN_CGROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
@@ -54,7 +56,7 @@ def cpu_quota(own: Path = _OWN_CGROUPS, root: Path = _CGROUPS) -> float | None:
     ``cpu.cfs_period_us`` (kernel: admin-guide/cgroup-v2.rst, scheduler/sched-bwc.rst).
     """
     quotas = []
-    for line in _text(own).splitlines():
+    for line in system_text(own).splitlines():
         _, _, group = line.partition(":")
         controllers, _, path = group.partition(":")
         mounts = [root / controllers, root / "cpu"] if "cpu" in controllers.split(",") else []
@@ -67,16 +69,10 @@ def cpu_quota(own: Path = _OWN_CGROUPS, root: Path = _CGROUPS) -> float | None:
 
 def _quota(group: Path) -> float | None:
     """Return the quota of one group (CPUs); None without a limit."""
-    words = _text(group / "cpu.max").split() or [_text(group / f"cpu.cfs_{name}_us") for name in ("quota", "period")]
+    words = system_text(group / "cpu.max").split()
+    words = words or [system_text(group / f"cpu.cfs_{name}_us") for name in ("quota", "period")]
     try:
         quota_us, period_us = map(int, words)
     except ValueError:  # "max", or the files do not exist
         return None
     return quota_us / period_us if quota_us > 0 and period_us > 0 else None
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return ""

@@ -14,6 +14,7 @@ from baler_energy import slurm
 from baler_energy.cores import allowed_cpus
 from baler_energy.fingerprint import package_versions, source_hash
 from baler_energy.forked import forked
+from baler_energy.system_files import system_text
 
 __all__ = [
     "POWERCAP",
@@ -101,7 +102,7 @@ def software(*modules: str) -> dict[str, str | None]:
 
 def boot_id() -> str:
     """Return the kernel's identifier of this boot (empty if unknown)."""
-    return _read(Path("/proc/sys/kernel/random/boot_id")) or ""
+    return system_text(Path("/proc/sys/kernel/random/boot_id"))
 
 
 def cpu_model() -> str | None:
@@ -139,13 +140,13 @@ def frequency_policy(root: Path = Path("/sys/devices/system/cpu")) -> dict[str, 
     root
         The kernel's folder for CPUs.
     """
-    governors = {text for path in sorted(root.glob("cpu[0-9]*/cpufreq/scaling_governor")) if (text := _read(path))}
-    no_turbo = _read(root / "intel_pstate" / "no_turbo")
-    boost = _read(root / "cpufreq" / "boost")
+    governors = {*map(system_text, root.glob("cpu[0-9]*/cpufreq/scaling_governor"))} - {""}
+    no_turbo = system_text(root / "intel_pstate" / "no_turbo")
+    boost = system_text(root / "cpufreq" / "boost")
     turbo = None
-    if no_turbo is not None:
+    if no_turbo:
         turbo = no_turbo == "0"
-    elif boost is not None:
+    elif boost:
         turbo = boost == "1"
     return {"governor": "+".join(sorted(governors)) or None, "turbo": turbo}
 
@@ -158,13 +159,6 @@ def _gpus() -> list[dict[str, Any]]:
 
 def _cpuinfo() -> dict[str, str]:
     """Read the first processor's block of /proc/cpuinfo."""
-    block = (_read(Path("/proc/cpuinfo")) or "").split("\n\n", maxsplit=1)[0]
+    block = system_text(Path("/proc/cpuinfo")).split("\n\n", maxsplit=1)[0]
     pairs = (line.partition(":") for line in block.splitlines())
     return {key.strip(): value.strip() for key, _, value in pairs}
-
-
-def _read(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return None

@@ -8,6 +8,7 @@ from pathlib import Path
 from baler_energy.meters.base import Channel
 from baler_energy.meters.power_sensor import PowerSensorMeter, absent, believed_w
 from baler_energy.meters.settings import SessionSettings
+from baler_energy.system_files import system_text
 from baler_energy.vocabulary import Evidence, MeterName
 
 __all__ = ["HWMON", "METER", "HwmonMeter"]
@@ -86,13 +87,13 @@ def _find(root: Path) -> dict[str, list[Path]]:
             files = [file for file in files if file.exists()]
             file = next((file for file in files if not _slow(file)), files[0] if files else None)
             if file is not None:
-                component = _component(chip, _text(chip / f"power{number}_label") or f"power{number}", found)
+                component = _component(chip, system_text(chip / f"power{number}_label") or f"power{number}", found)
                 found.setdefault(component, []).append(file)
     return found
 
 
 def _component(chip: Path, label: str, found: Mapping[str, Sequence[Path]]) -> str:
-    name = _text(chip / "name") or chip.name
+    name = system_text(chip / "name") or chip.name
     if name == "power_meter" or (name == "macsmc_hwmon" and label == "Total System Power"):
         return "node"
     # Only APUs have a voltage of the northbridge, in1 (Documentation/gpu/amdgpu/thermal.rst).
@@ -120,7 +121,7 @@ def _channel(component: str, files: Sequence[Path]) -> Channel:
         return Channel(component, None, f"several sensors ({names}) may each measure only a part of it")
     if _slow(file):
         return Channel(
-            component, None, f"{file} is a mean over {_text(_interval(file))} ms: set {_interval(file)} to 1000"
+            component, None, f"{file} is a mean over {system_text(_interval(file))} ms: set {_interval(file)} to 1000"
         )
     try:
         believed_w(component, _read_w(file, None))
@@ -135,7 +136,7 @@ def _interval(file: Path) -> Path:
 
 def _slow(file: Path) -> bool:
     """Whether a sensor's value is a mean over a time that is longer than allowed (``power1_average_interval``)."""
-    interval_ms = _text(_interval(file))
+    interval_ms = system_text(_interval(file))
     return interval_ms.isdecimal() and int(interval_ms) > _LONGEST_AVERAGE_MS
 
 
@@ -148,15 +149,8 @@ def _read_w(file: Path, limit_w: float | None) -> float:
 
 def _limit_w(file: Path) -> float | None:
     """Return the power (W) that a device cannot exceed: a multiple of its largest power cap; None if it has none."""
-    cap = _text(file.with_name(file.name.partition("_")[0] + "_cap_max"))
+    cap = system_text(file.with_name(file.name.partition("_")[0] + "_cap_max"))
     return _MARGIN * int(cap) * _MICRO if cap.isdecimal() and int(cap) else None
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return ""
 
 
 METER = HwmonMeter

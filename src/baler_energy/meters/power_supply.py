@@ -7,6 +7,7 @@ from pathlib import Path
 from baler_energy.meters.base import Channel
 from baler_energy.meters.power_sensor import PowerSensorMeter, absent
 from baler_energy.meters.settings import SessionSettings
+from baler_energy.system_files import system_text
 from baler_energy.vocabulary import Evidence, MeterName
 
 __all__ = ["METER", "POWER_SUPPLY", "PowerSupplyMeter"]
@@ -76,7 +77,7 @@ def _node_w(root: Path) -> float:
         charges a battery, so that its power is not the machine's.
     """
     supplies = _supplies(root)
-    states = {path: _text(path / "status") for path in supplies if _is(path, "type", "Battery")}
+    states = {path: system_text(path / "status") for path in supplies if _is(path, "type", "Battery")}
     adapters = [path for path in supplies if path not in states]
     giving = [path for path, state in states.items() if state == "Discharging"]
     adapted = _known_w(adapters)
@@ -108,19 +109,12 @@ def _power_w(path: Path) -> float | None:
 
 
 def _is(path: Path, file: str, value: str) -> bool:
-    return _text(path / file) == value
+    return system_text(path / file) == value
 
 
 def _number(path: Path) -> int | None:
-    text = _text(path)
-    return int(text) if text.lstrip("-").isdigit() else None
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="ascii", errors="replace").strip()
-    except OSError:
-        return ""
+    text = system_text(path)
+    return int(text) if text.lstrip("-").isdecimal() else None
 
 
 METER = PowerSupplyMeter

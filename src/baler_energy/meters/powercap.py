@@ -10,6 +10,7 @@ from pathlib import Path
 
 from baler_energy.meters.base import Channel
 from baler_energy.provenance import POWERCAP, cpu_vendor, virtualised
+from baler_energy.system_files import system_text
 from baler_energy.vocabulary import Evidence
 
 __all__ = ["CPUS", "POWERCAP", "SUMS", "Domain", "find_channels", "find_domains", "pyrapl_reader"]
@@ -127,12 +128,12 @@ class _Scan:
     def compare(self, cpus: Path) -> None:
         """Doubt the sums if a package with CPUs has no counter."""
         for topology in sorted(cpus.glob("cpu[0-9]*/topology"), key=_numbers):
-            package, die = (_text(topology / name) for name in ("physical_package_id", "die_id"))
+            package, die = (system_text(topology / name) for name in ("physical_package_id", "die_id"))
             if package.isdigit() and not {f"package-{package}", f"package-{package}-die-{die}"} & set(self._folders):
                 self._doubt(*SUMS, reason=f"the machine has a package {package}, for which there is no RAPL counter")
 
     def _top(self, folder: Path, root: Path) -> None:
-        name = _text(folder / "name")
+        name = system_text(folder / "name")
         owner = _PACKAGE.fullmatch(name)
         if not owner:
             if _PLATFORM.fullmatch(name):
@@ -145,7 +146,7 @@ class _Scan:
         # The parts are inside the package's folder; links to them are next to it.
         parts = {part.name: part for place in (root, folder) for part in place.glob(f"{folder.name}:*")}
         for part in sorted(parts.values(), key=_numbers):
-            kind = _text(part / "name")
+            kind = system_text(part / "name")
             if _PART.fullmatch(kind):
                 self._add(f"{kind}-{owner[1]}{owner[2] or ''}", part)
                 self._packages[folder.name] |= kind == "dram"
@@ -154,7 +155,7 @@ class _Scan:
 
     def _add(self, component: str, folder: Path) -> None:
         self._folders.setdefault(component, []).append(folder.name)
-        limit = _text(folder / "max_energy_range_uj")
+        limit = system_text(folder / "max_energy_range_uj")
         if not limit.isdecimal() or int(limit) == 0:
             file = folder / "max_energy_range_uj"
             self._doubt(component, reason=f"{file} is {limit!r}, not the count at which the counter wraps")
@@ -171,8 +172,8 @@ def _limit_w(folder: Path) -> float | None:
 
     ``max_power_uw`` of the long-term constraint is the TDP; 0 means unknown or no limit.
     """
-    texts = [_text(file) for kind in ("power_limit", "max_power") for file in folder.glob(f"constraint_*_{kind}_uw")]
-    limits_w = [int(text) * 1e-6 for text in texts if text.isdecimal()]
+    files = (file for kind in ("power_limit", "max_power") for file in folder.glob(f"constraint_*_{kind}_uw"))
+    limits_w = [int(text) * 1e-6 for text in map(system_text, files) if text.isdecimal()]
     credible_w = [limit_w for limit_w in limits_w if 0 < limit_w <= _CREDIBLE_LIMIT_W]
     return max(_LEAST_LIMIT_W, _MARGIN * max(credible_w)) if credible_w else None
 
@@ -268,10 +269,3 @@ def pyrapl_reader(domains: list[Domain]) -> Callable[[], dict[str, int]] | None:
 
 def _numbers(path: Path) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", path.name)]
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="ascii", errors="replace").strip()
-    except OSError:
-        return ""
