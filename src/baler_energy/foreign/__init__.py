@@ -1,6 +1,6 @@
 """Results of other tools, read into the tidy schema.
 
-- `rows`: a window of a foreign file, its checked values, and the table ``foreign``
+- `rows`: a window of a foreign file, its checked values, the table ``foreign``, and a row of ``findings``
 - `totals`: increments and running totals, and increments made of running totals
 - `copies`: devices that show the energy of another one
 - `codecarbon`, `eco2ai`, `pyjoules`, `zeus`, `carbontracker`: one reader per tool

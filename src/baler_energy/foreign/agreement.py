@@ -10,7 +10,7 @@ import pandas as pd
 
 from baler_energy.foreign.detect import TOOLS
 from baler_energy.foreign.patterns import Nesting, containing, nested, split_runs
-from baler_energy.foreign.rows import by_window
+from baler_energy.foreign.rows import by_window, finding
 from baler_energy.vocabulary import Evidence, Quantity
 
 __all__ = ["agreements"]
@@ -133,17 +133,10 @@ def _nested(outer: _Run, inner: _Run, pairs: Nesting) -> Iterator[dict[str, Any]
     long, short = outer.windows.iloc[pairs.outer], inner.windows.iloc[pairs.inner]
     time_long, time_short = float(long["duration_s"].sum()), float(short["duration_s"].sum())
     outside = 1 - time_short / time_long
-    about = {"file": ", ".join(dict.fromkeys([outer.file, inner.file]))}
-    names = f"{outer.meter} and {inner.meter}"
-    yield about | {
-        "finding": "nested",
-        "subject": names,
-        "value": outside,
-        "unit": "1",
-        "sentence": f"By their timestamps, {len(long)} windows of {inner.meter} lie inside windows of "
-        f"{outer.meter}: both measured the same run. {_share(outside)} of the time is outside "
-        f"{inner.meter}'s windows, which cover {time_short:,.0f} of {time_long:,.0f} s.",
-    }
+    said = f"By their timestamps, {len(long)} windows of {inner.meter} lie inside windows of {outer.meter}: both "
+    said += f"measured the same run. {_share(outside)} of the time is outside {inner.meter}'s windows, which cover "
+    said += f"{time_short:,.0f} of {time_long:,.0f} s."
+    yield finding(_files(outer, inner), "nested", _names(outer, inner), outside, "1", said)
     for kind in sorted({*map(str, outer.energy)} & {*map(str, inner.energy)}):
         values = pd.DataFrame(
             {
@@ -158,10 +151,18 @@ def _nested(outer: _Run, inner: _Run, pairs: Nesting) -> Iterator[dict[str, Any]
         known = values[both]
         alike = int(((known["short"] / known["long"] - 1).abs() < _IDENTICAL).sum())
         if alike > len(known) / 2:
-            yield about | _identical(kind, names, (alike, len(known)), outer, inner)
+            yield _identical(kind, (alike, len(known)), outer, inner)
             continue
         energies = float(known["long"].sum()), float(known["short"].sum())
-        yield from (about | row for row in _compared(kind, names, energies, (times[0], times[1]), outer, inner))
+        yield from _compared(kind, energies, (times[0], times[1]), outer, inner)
+
+
+def _files(outer: _Run, inner: _Run) -> str:
+    return ", ".join(dict.fromkeys([outer.file, inner.file]))
+
+
+def _names(one: _Run, other: _Run) -> str:
+    return f"{one.meter} and {other.meter}"
 
 
 def _share(part: float) -> str:
@@ -170,44 +171,36 @@ def _share(part: float) -> str:
     return f"{words[nearest]} ({part:.1%})" if nearest in words and abs(part * nearest - 1) < 0.1 else f"{part:.1%}"
 
 
-def _identical(kind: str, names: str, counts: tuple[int, int], outer: _Run, inner: _Run) -> dict[str, Any]:
+def _identical(kind: str, counts: tuple[int, int], outer: _Run, inner: _Run) -> dict[str, Any]:
     alike, count = counts
-    return {
-        "finding": "same_counter",
-        "subject": f"{kind}: {names}",
-        "value": alike / count,
-        "unit": "1",
-        "sentence": f"In {alike} of {count} nested windows {outer.meter} and {inner.meter} report the same "
-        f"{kind.upper()} energy, to {_IDENTICAL:.2%}: one counter was read, so this shows agreement, not accuracy.",
-    }
+    said = f"In {alike} of {count} nested windows {_names(outer, inner)} report the same {kind.upper()} energy, to "
+    said += f"{_IDENTICAL:.2%}: one counter was read, so this shows agreement, not accuracy."
+    subject = f"{kind}: {_names(outer, inner)}"
+    return finding(_files(outer, inner), "same_counter", subject, alike / count, "1", said)
 
 
 def _compared(
-    kind: str, names: str, energies: tuple[float, float], times: tuple[float, float], outer: _Run, inner: _Run
+    kind: str, energies: tuple[float, float], times: tuple[float, float], outer: _Run, inner: _Run
 ) -> Iterator[dict[str, Any]]:
+    file, names = _files(outer, inner), _names(outer, inner)
     energy = energies[1] / energies[0]
     powers = energies[0] / times[0], energies[1] / times[1]
     off = powers[1] / powers[0] - 1
     both = f"({powers[0]:.1f} and {powers[1]:.1f} W)"
     if abs(off) < _SAME_POWER:
-        power = f"{outer.meter} and {inner.meter} agree on {kind.upper()} power within {abs(off):.1%} {both}"
+        power = f"{names} agree on {kind.upper()} power within {abs(off):.1%} {both}"
     else:
-        power = f"{outer.meter} and {inner.meter} differ on {kind.upper()} power by {abs(off):.0%} {both}"
-    yield {"finding": "nested_power", "subject": f"{kind}: {names}", "value": off, "unit": "1", "sentence": f"{power}."}
+        power = f"{names} differ on {kind.upper()} power by {abs(off):.0%} {both}"
+    yield finding(file, "nested_power", f"{kind}: {names}", off, "1", f"{power}.")
     if abs(energy - 1) > _SAME_POWER and abs(off) < _SAME_POWER:
         why = "but not on energy: the inner windows miss what was used outside of them"
     elif abs(energy - 1) > _SAME_POWER:
         why = "and on energy"
     else:
         why = "and their energies are close"
-    yield {
-        "finding": "nested_energy",
-        "subject": f"{kind}: {names}",
-        "value": energy,
-        "unit": "1",
-        "sentence": f"{power}, {why} ({energies[0] / 1e3:,.1f} kJ by {outer.meter}, {energies[1] / 1e3:,.1f} kJ by "
-        f"{inner.meter}, which is {energy:.1%}).",
-    }
+    both = f"{energies[0] / 1e3:,.1f} kJ by {outer.meter}, {energies[1] / 1e3:,.1f} kJ by {inner.meter}"
+    said = f"{power}, {why} ({both}, which is {energy:.1%})."
+    yield finding(file, "nested_energy", f"{kind}: {names}", energy, "1", said)
 
 
 def _same_counter(one: _Run, other: _Run) -> Iterator[dict[str, Any]]:
@@ -220,15 +213,10 @@ def _same_counter(one: _Run, other: _Run) -> Iterator[dict[str, Any]]:
     (energy, time), (energy_other, time_other) = one.mean("gpu"), other.mean("gpu")
     if abs(energy_other / energy - 1) > _AGREE or abs(time_other / time - 1) > _AGREE:
         return
-    yield {
-        "file": f"{one.file}, {other.file}",
-        "finding": "same_counter",
-        "subject": f"gpu: {one.meter} and {other.meter}",
-        "value": energy_other / energy,
-        "unit": "1",
-        "sentence": f"Per window, without the first two, {one.meter} reports {energy:.1f} J and {other.meter} "
-        f"{energy_other:.1f} J of GPU energy. Both read NVML's counter, so this shows agreement, not accuracy.",
-    }
+    said = f"Per window, without the first two, {one.meter} reports {energy:.1f} J and {other.meter} "
+    said += f"{energy_other:.1f} J of GPU energy. Both read NVML's counter, so this shows agreement, not accuracy."
+    file, subject = f"{one.file}, {other.file}", f"gpu: {_names(one, other)}"
+    yield finding(file, "same_counter", subject, energy_other / energy, "1", said)
 
 
 def _factor(one: _Run, other: _Run, *, nested_runs: bool) -> Iterator[dict[str, Any]]:
@@ -242,16 +230,10 @@ def _factor(one: _Run, other: _Run, *, nested_runs: bool) -> Iterator[dict[str, 
     totals = float(large.energy["machine"].sum()), float(small.energy["machine"].sum())
     factor = totals[0] / totals[1]
     runs = "In one run" if nested_runs else "In two runs"
-    yield {
-        "file": f"{large.file}, {small.file}",
-        "finding": "factor",
-        "subject": f"machine: {large.meter} and {small.meter}",
-        "value": factor,
-        "unit": "1",
-        "sentence": f"{runs} of {count:,} windows, the totals are {_total(large)} and {_total(small)}: a factor of "
-        f"{factor:.1f} between two tools for the same number of windows. They differ in scope and in what they "
-        "model.",
-    }
+    said = f"{runs} of {count:,} windows, the totals are {_total(large)} and {_total(small)}: a factor of {factor:.1f} "
+    said += "between two tools for the same number of windows. They differ in scope and in what they model."
+    file, subject = f"{large.file}, {small.file}", f"machine: {_names(large, small)}"
+    yield finding(file, "factor", subject, factor, "1", said)
 
 
 def _total(run: _Run) -> str:

@@ -11,7 +11,7 @@ from baler_energy.analysis.schema import TABLES
 from baler_energy.foreign.agreement import agreements
 from baler_energy.foreign.evidence import HOST, Constant, Proportion, constants, proportions
 from baler_energy.foreign.patterns import containing
-from baler_energy.foreign.rows import GIB, by_window
+from baler_energy.foreign.rows import GIB, by_window, finding
 from baler_energy.foreign.totals import INCREMENTS, TOTALS, UNDATED
 from baler_energy.vocabulary import Quantity
 
@@ -74,14 +74,8 @@ def _sums(table: pd.DataFrame) -> Iterator[Finding]:
     windows = by_window(table).dropna(subset=["sums"])
     for (meter, file, sums), rows in windows.groupby(["meter", "file", "sums"], sort=False):
         runs = rows["run"].nunique(dropna=False)
-        yield {
-            "file": file,
-            "finding": sums,
-            "subject": str(meter),
-            "value": float(len(rows)),
-            "unit": "1",
-            "sentence": f"{len(rows):,} rows of {meter} in {runs} run{'s' * (runs > 1)} {_SUMS[str(sums)]}.",
-        }
+        said = f"{len(rows):,} rows of {meter} in {runs} run{'s' * (runs > 1)} {_SUMS[str(sums)]}."
+        yield finding(str(file), str(sums), str(meter), float(len(rows)), "1", said)
 
 
 def _overlapping(table: pd.DataFrame) -> Iterator[Finding]:
@@ -91,30 +85,17 @@ def _overlapping(table: pd.DataFrame) -> Iterator[Finding]:
     for (meter, _), rows in windows.groupby(["meter", host], sort=False):
         around = int(containing(*(rows[name].to_numpy(float) for name in ("start_s", "duration_s"))).sum())
         if around:
-            yield {
-                "file": _files(rows),
-                "finding": "overlapping",
-                "subject": str(meter),
-                "value": float(around),
-                "unit": "1",
-                "sentence": f"{around:,} of {len(rows):,} windows of {meter} contain others: if all are of one host, "
-                "a sum of all rows counts the same energy twice.",
-            }
+            said = f"{around:,} of {len(rows):,} windows of {meter} contain others: if all are of one host, a sum of "
+            said += "all rows counts the same energy twice."
+            yield finding(_files(rows), "overlapping", str(meter), float(around), "1", said)
 
 
 def _constant(one: Constant) -> Finding:
     low, high = one.rows["duration_s"].min(), one.rows["duration_s"].max()
     host = _host(*one.rows[HOST].iloc[0])
-    return {
-        "file": _files(one.rows),
-        "finding": "constant_power",
-        "subject": f"{one.meter} {one.component}, {host}",
-        "value": one.power_w,
-        "unit": "W",
-        "sentence": f"{one.component.upper()} energy is {_watts(one.power_w)} times duration in all "
-        f"{len(one.rows)} rows of {one.meter} on {host}, from {low:.3g} to {high:.3g} s: modelled, "
-        "not measured.",
-    }
+    said = f"{one.component.upper()} energy is {_watts(one.power_w)} times duration in all {len(one.rows)} rows of "
+    said += f"{one.meter} on {host}, from {low:.3g} to {high:.3g} s: modelled, not measured."
+    return finding(_files(one.rows), "constant_power", f"{one.meter} {one.component}, {host}", one.power_w, "W", said)
 
 
 def _watts(power_w: float) -> str:
@@ -134,29 +115,17 @@ def _totals(table: pd.DataFrame, fixed: list[Constant]) -> Iterator[Finding]:
             continue
         total = sum(one.power_w for one in mine)
         parts = " + ".join(f"{one.component} {_watts(one.power_w)}" for one in mine)
-        yield {
-            "file": _files(rows),
-            "finding": "constant_total",
-            "subject": f"{meter} machine, {_host(*host)}",
-            "value": total,
-            "unit": "W",
-            "sentence": f"Every energy of {meter} on {_host(*host)} is {_watts(total)} ({parts}) times duration: "
-            "no energy was measured there; it only reflects the duration.",
-        }
+        said = f"Every energy of {meter} on {_host(*host)} is {_watts(total)} ({parts}) times duration: no energy was "
+        said += "measured there; it only reflects the duration."
+        yield finding(_files(rows), "constant_total", f"{meter} machine, {_host(*host)}", total, "W", said)
 
 
 def _proportion(one: Proportion) -> Finding:
     sizes = sorted(one.powers_w, reverse=True)
     each = ", ".join(f"{_watts(one.powers_w[size])} with {size / GIB:.1f} GB" for size in sizes)
-    return {
-        "file": _files(one.rows),
-        "finding": "ram_per_gb",
-        "subject": f"{one.meter} ram",
-        "value": one.w_per_gb,
-        "unit": "W/GB",
-        "sentence": f"RAM power of {one.meter} is {one.w_per_gb:.3f} W/GB times the memory of the host ({each}), "
-        "whatever the program does: runs on hosts of different memory, such as a phase on each, are not comparable.",
-    }
+    said = f"RAM power of {one.meter} is {one.w_per_gb:.3f} W/GB times the memory of the host ({each}), whatever the "
+    said += "program does: runs on hosts of different memory, such as a phase on each, are not comparable."
+    return finding(_files(one.rows), "ram_per_gb", f"{one.meter} ram", one.w_per_gb, "W/GB", said)
 
 
 def _hosts(table: pd.DataFrame) -> Iterator[Finding]:
@@ -166,29 +135,16 @@ def _hosts(table: pd.DataFrame) -> Iterator[Finding]:
         hosts = [(_host(*host), _files(part)) for host, part in rows.groupby(HOST, sort=False)]
         if len(hosts) < 2:
             continue
-        yield {
-            "file": _files(rows),
-            "finding": "hosts",
-            "subject": str(meter),
-            "value": float(len(hosts)),
-            "unit": "1",
-            "sentence": f"The files of {meter} come from {len(hosts)} hosts: "
-            + "; ".join(f"{name}: {files}" for name, files in hosts)
-            + ". Energies of different hosts are not comparable: a phase on one cannot be compared with a phase on "
-            "another.",
-        }
+        each = "; ".join(f"{name}: {files}" for name, files in hosts)
+        said = f"The files of {meter} come from {len(hosts)} hosts: {each}. Energies of different hosts are not "
+        said += "comparable: a phase on one cannot be compared with a phase on another."
+        yield finding(_files(rows), "hosts", str(meter), float(len(hosts)), "1", said)
 
 
 def _missing(table: pd.DataFrame) -> Iterator[Finding]:
     """Yield a finding for each tool, component and reason of missing energies."""
     lost = table[(table["quantity"] == Quantity.ENERGY) & table["value"].isna()]
     for (meter, component, reason), rows in lost.groupby(["meter", "component", "reason"], sort=False):
-        yield {
-            "file": _files(rows),
-            "finding": "missing",
-            "subject": f"{meter} {component}",
-            "value": float(len(rows)),
-            "unit": "1",
-            "sentence": f"{meter} has no {str(component).upper()} energy in {len(rows)} row{'s' * (len(rows) > 1)}: "
-            f"{reason}.",
-        }
+        where = f"{len(rows)} row{'s' * (len(rows) > 1)}"
+        said = f"{meter} has no {str(component).upper()} energy in {where}: {reason}."
+        yield finding(_files(rows), "missing", f"{meter} {component}", float(len(rows)), "1", said)

@@ -1,4 +1,4 @@
-"""Windows of foreign files, their checked values, and the table ``foreign``."""
+"""Windows of foreign files, their checked values, and rows of the tables ``foreign`` and ``findings``."""
 
 import math
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from baler_energy.analysis.schema import TABLES
 from baler_energy.meters.plausible import disbelief
 from baler_energy.vocabulary import Evidence, MeterName, Quantity
 
-__all__ = ["EXTRA", "GIB", "Value", "Window", "by_window", "co2e", "duration", "energy", "frame"]
+__all__ = ["EXTRA", "GIB", "Value", "Window", "by_window", "co2e", "duration", "energy", "finding", "frame"]
 
 #: Columns of `frame` that are not in the table ``foreign``.
 EXTRA = ["window", "utc", "run", "sums"]
@@ -153,6 +153,11 @@ def by_window(table: pd.DataFrame) -> pd.DataFrame:
     """Return a row per window of a table from `frame`, with its number as index, and its `start_s` (NaN: unknown)."""
     first = table.drop_duplicates("window").set_index("window")
     return first.assign(start_s=(first["window_start"] - pd.Timestamp(0, tz="UTC")).dt.total_seconds())
+
+
+def finding(file: str, kind: str, subject: str, value: float, unit: str, sentence: str) -> dict[str, Any]:
+    """Make a row of the table ``findings``."""
+    return {"file": file, "finding": kind, "subject": subject, "value": value, "unit": unit, "sentence": sentence}
 
 
 def _believed(window: Window, value: Value) -> Value:
