@@ -1,6 +1,5 @@
 """The report's tables as text: numbers with units and intervals, and sentences that depend on the data."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,10 +11,9 @@ from baler_energy.figures.selection import (
     describe,
     device_name,
     flagged_sentence,
-    interval_text,
     notices,
     parameter_text,
-    scaled_unit,
+    scaled_text,
 )
 
 __all__ = ["MOST_ROWS", "Row", "each", "note_centre", "notes", "place", "quantity_text", "readable", "unless_missing"]
@@ -90,5 +88,4 @@ def quantity_text(value: float, unit: str) -> str:
     """Write a value with the SI prefix that reads best; kilograms as grams."""
     if unit == "kg":
         value, unit = 1000 * value, "g"
-    factor, prefixed = scaled_unit([value], unit)
-    return f"{interval_text(value, math.nan, factor=factor)} {prefixed}"
+    return scaled_text(value, unit)

@@ -35,6 +35,7 @@ __all__ = [
     "parameter_text",
     "point_cells",
     "points",
+    "scaled_text",
     "scaled_unit",
     "sweep",
     "variant",
@@ -276,6 +277,20 @@ def scaled_unit(values: Iterable[float], unit: str) -> tuple[float, str]:
     exponent = 3 * math.floor((high if unit == "s" else (low + high) / 2) / 3)
     exponent = max(min(_PREFIXES), min(exponent, 0 if unit == "s" else max(_PREFIXES)))
     return 10.0**-exponent, f"{_PREFIXES[exponent]}{unit}"
+
+
+def scaled_text(value: float, unit: str, half_width: float = math.nan) -> str:
+    """Write a value, with its half width if it has one, with the SI prefix in which it reads best; `unit` may be empty.
+
+    Parameters
+    ----------
+    value, half_width
+        As in `interval_text`, in `unit`.
+    unit
+        SI unit; without one there is no prefix.
+    """
+    factor, prefixed = scaled_unit([value], unit) if unit else (1.0, "")
+    return f"{interval_text(value, half_width, factor=factor)} {prefixed}".strip()
 
 
 def count_flagged(runs: pd.DataFrame) -> str:

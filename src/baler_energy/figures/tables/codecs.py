@@ -13,7 +13,7 @@ from baler_energy.config.parameters import AXIS_DEFAULTS
 from baler_energy.figures.base import NoData, Tables, TableSpec
 from baler_energy.figures.codec_rows import codecs_at_centre, startup_words, threads_words
 from baler_energy.figures.readable import Row, unless_missing
-from baler_energy.figures.selection import axis_label, interval_text, parameter_text, scaled_unit
+from baler_energy.figures.selection import axis_label, interval_text, parameter_text, scaled_text, scaled_unit
 from baler_energy.figures.stated import more_repeats
 from baler_energy.figures.trivial import trivial_words
 from baler_energy.vocabulary import Operation
@@ -97,7 +97,7 @@ def _percent(share: float) -> str:
 
 def _model(row: Row) -> str:
     """Format the size of the trained codec's model; those of the others are not interpolated."""
-    return _scaled(row["at_model_bytes"], "B") if row["measured"] and row["at_model_bytes"] > 0 else "-"
+    return scaled_text(row["at_model_bytes"], "B") if row["measured"] and row["at_model_bytes"] > 0 else "-"
 
 
 def _memory(row: Row) -> str:
@@ -267,14 +267,10 @@ def _verdict(own: Row, best: Row) -> str:
     joules, seconds = COSTS[Operation.COMPRESS]
     kind, unit = (joules, "J") if own[joules] > 0 else (seconds, "s")
     if own[kind] > 0 and best[kind] > 0:
-        said += f", and takes {_scaled(best[kind], unit)} instead of {_scaled(own[kind], unit)} to compress a GB"
+        takes, instead = (scaled_text(row[kind], unit) for row in (best, own))
+        said += f", and takes {takes} instead of {instead} to compress a GB"
         said += f" ({own['evidence']})" if unit == "J" else ""
     return f"{said}, {'after' if best['trains'] else 'without'} a training of its own."
-
-
-def _scaled(value: float, unit: str) -> str:
-    factor, prefixed = scaled_unit([value], unit)
-    return f"{interval_text(value, math.nan, factor=factor)} {prefixed}"
 
 
 TABLE = TableSpec(

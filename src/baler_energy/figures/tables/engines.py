@@ -17,9 +17,8 @@ from baler_energy.figures.selection import (
     OPERATIONS,
     centre_of,
     device_name,
-    interval_text,
     parameter_text,
-    scaled_unit,
+    scaled_text,
     with_results,
 )
 from baler_energy.figures.trivial import note_trivial
@@ -132,8 +131,7 @@ def _row(row: Row) -> dict[str, str]:
 def _cell(row: Row, value: str, unit: str = "", *, missing: str = "not known") -> str:
     if pd.isna(row[value]):
         return "flagged" if row["flagged_runs"] and not row["n"] and missing else missing
-    factor, prefixed = scaled_unit([row[value]], unit) if unit else (1.0, "")
-    said = f"{interval_text(row[value], row[f'{value}_half_width'], factor=factor)} {prefixed}".strip()
+    said = scaled_text(row[value], unit, row[f"{value}_half_width"])
     if value == "startup_s" or pd.isna(row[f"{value}_ratio"]):
         return said
     ratio = Ratio(*(row[f"{value}_ratio{end}"] for end in ("", "_low", "_high")))

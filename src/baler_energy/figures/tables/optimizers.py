@@ -6,7 +6,7 @@ from baler_energy.analysis.target_loss import costs_to_loss
 from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.captions import TO_A_LOSS
 from baler_energy.figures.readable import Row, each, place
-from baler_energy.figures.selection import AXES, interval_text, parameter_text, scaled_unit
+from baler_energy.figures.selection import AXES, parameter_text, scaled_text
 from baler_energy.figures.setting_rows import trainings
 
 __all__ = ["NOTHING", "TABLE", "cost_text", "optimizers", "rate_text"]
@@ -35,8 +35,7 @@ def cost_text(row: Row, stem: str, unit: str) -> str:
         return f"not reached in {row['most_epochs']} epochs{repeats}"
     if pd.isna(value):
         return "unknown"
-    factor, prefixed = scaled_unit([value], unit.upper() if unit == "j" else unit)
-    return f"{interval_text(value, row[f'{stem}_half_width_{unit}'], factor=factor)} {prefixed}"
+    return scaled_text(value, unit.upper() if unit == "j" else unit, row[f"{stem}_half_width_{unit}"])
 
 
 def _row(row: Row) -> dict[str, str]:

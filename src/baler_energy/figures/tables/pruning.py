@@ -8,7 +8,7 @@ from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.captions import TYPICAL_TIMES
 from baler_energy.figures.engine_rows import factor_text
 from baler_energy.figures.readable import Row, each, place
-from baler_energy.figures.selection import interval_text, scaled_unit, with_results
+from baler_energy.figures.selection import interval_text, scaled_text, with_results
 from baler_energy.figures.trivial import note_trivial
 
 __all__ = ["TABLE", "pruning"]
@@ -36,7 +36,8 @@ def _row(row: Row) -> dict[str, str]:
     }
     for name, column, unit in _COSTS:
         kind = f" ({row['evidence']})" if unit == "J" and isinstance(row["evidence"], str) else ""
-        cells[f"{name} per row"] = _cost_text(row, column, unit) + kind
+        cost: str = "unknown" if pd.isna(row[column]) else scaled_text(row[column], unit, row[f"{column}_half_width"])
+        cells[f"{name} per row"] = cost + kind
         ratio = Ratio(*(row[f"{name}_ratio{end}"] for end in ("", "_low", "_high")))
         interval = "" if pd.isna(ratio.low) else f" ({ratio.low:.3f} to {ratio.high:.3f})"
         cells[f"{name}, over unpruned"] = factor_text(ratio) + interval
@@ -47,13 +48,6 @@ def _row(row: Row) -> dict[str, str]:
 
 def _percent(row: Row, name: str) -> str:
     return f"{interval_text(row[name], row[f'{name}_half_width'], factor=100.0)} %"
-
-
-def _cost_text(row: Row, column: str, unit: str) -> str:
-    if pd.isna(row[column]):
-        return "unknown"
-    factor, prefixed = scaled_unit([row[column]], unit)
-    return f"{interval_text(row[column], row[f'{column}_half_width'], factor=factor)} {prefixed}"
 
 
 TABLE = TableSpec(

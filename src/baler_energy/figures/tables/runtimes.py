@@ -18,7 +18,7 @@ from baler_energy.figures.runtime_rows import (
     is_deprecated,
     runtimes_at_centre,
 )
-from baler_energy.figures.selection import device_name, interval_text, scaled_unit
+from baler_energy.figures.selection import device_name, scaled_text
 from baler_energy.figures.trivial import note_trivial
 
 __all__ = ["TABLE", "runtimes"]
@@ -113,10 +113,7 @@ def _row(row: Row) -> dict[str, str]:
 
 
 def _cell(row: Row, name: str, *, missing: str = "not known") -> str:
-    if pd.isna(row[name]):
-        return missing
-    factor, unit = scaled_unit([row[name]], _MEANS[name]) if _MEANS[name] else (1.0, "")
-    return f"{interval_text(row[name], row[f'{name}_half_width'], factor=factor)} {unit}".strip()
+    return missing if pd.isna(row[name]) else scaled_text(row[name], _MEANS[name], row[f"{name}_half_width"])
 
 
 TABLE = TableSpec(
