@@ -24,6 +24,7 @@ from baler_energy.figures.selection import (
     flagged_sentence,
     interval_text,
     notices,
+    percent_text,
     with_error,
 )
 from baler_energy.figures.setting_rows import headline
@@ -281,7 +282,7 @@ def _quality(here: pd.DataFrame) -> list[str]:
     lines = []
     for measure, words in _ERRORS.items():
         trivial = trivial_error(known, measure)
-        means = "" if math.isnan(trivial) else f"; storing only the means: {interval_text(100 * trivial, math.nan)} %"
+        means = "" if math.isnan(trivial) else f"; storing only the means: {percent_text(trivial)}"
         for device, part in known.dropna(subset=[measure]).groupby("device", observed=True):
             text = over_repeats(part[measure], lambda mean, half: interval_text(mean, half, factor=100))
             run = f"{device_name(str(device))} run"

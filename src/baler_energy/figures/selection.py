@@ -33,6 +33,7 @@ __all__ = [
     "notices",
     "other_settings",
     "parameter_text",
+    "percent_text",
     "point_cells",
     "points",
     "scaled_text",
@@ -291,6 +292,11 @@ def scaled_text(value: float, unit: str, half_width: float = math.nan) -> str:
     """
     factor, prefixed = scaled_unit([value], unit) if unit else (1.0, "")
     return f"{interval_text(value, half_width, factor=factor)} {prefixed}".strip()
+
+
+def percent_text(share: float, half_width: float = math.nan) -> str:
+    """Write a share in percent; arguments as for `interval_text`."""
+    return f"{interval_text(share, half_width, factor=100.0)} %"
 
 
 def count_flagged(runs: pd.DataFrame) -> str:

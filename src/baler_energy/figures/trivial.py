@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from baler_energy.figures.base import Tables
-from baler_energy.figures.selection import interval_text
+from baler_energy.figures.selection import percent_text
 from baler_energy.figures.style import log_ticks
 
 __all__ = [
@@ -124,8 +124,8 @@ def trivial_words(runs: pd.DataFrame) -> list[str]:
     for dataset, every in known.groupby("dataset", observed=True):
         mine = _central(every)
         others = {words: mine[name].dropna() for words, name in _OTHERS.items()}
-        known_others = [f"; {words} {_percent(values)}" for words, values in others.items() if len(values)]
-        said.append(f"{_percent(mine[_ERROR])} ({dataset}{''.join(known_others)})")
+        known_others = [f"; {words} {percent_text(values.mean())}" for words, values in others.items() if len(values)]
+        said.append(f"{percent_text(mine[_ERROR].mean())} ({dataset}{''.join(known_others)})")
     if not said:
         return []
     codec = "The trivial codec, which stores only the columns' means,"
@@ -135,7 +135,3 @@ def trivial_words(runs: pd.DataFrame) -> list[str]:
 def note_trivial(frame: pd.DataFrame, tables: Tables) -> list[str]:
     """Return the notes of a table of errors: `trivial_words` if it has rows."""
     return trivial_words(tables["runs"]) if len(frame) else []
-
-
-def _percent(shares: "pd.Series[Any]") -> str:
-    return f"{interval_text(100 * shares.mean(), math.nan)} %"

@@ -8,7 +8,7 @@ import pandas as pd
 from baler_energy.analysis.error_measures import ALL, COMPRESSED
 from baler_energy.analysis.rate_distortion import CODEC, codec_name
 from baler_energy.figures.base import Tables
-from baler_energy.figures.selection import interval_text, with_results
+from baler_energy.figures.selection import percent_text, with_results
 from baler_energy.figures.trivial import trivial_error
 
 __all__ = ["compared_with_means"]
@@ -38,7 +38,7 @@ def compared_with_means(tables: Tables, here: pd.DataFrame) -> list[str]:
     said = []
     if not math.isnan(trivial):
         said.append(
-            f"Storing only each column's mean would be off by {interval_text(100 * trivial, math.nan)} % of its range. "
+            f"Storing only each column's mean would be off by {percent_text(trivial)} of its range. "
             "By definition, that is 100 % of its standard deviation."
         )
     return [*said, *_columns(tables["errors"], here), *_codecs(tables["runs"], here)]

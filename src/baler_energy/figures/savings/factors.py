@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from baler_energy.analysis.savings import QUANTITIES, savings
 from baler_energy.figures.bars import label_edge, name_rows
 from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
-from baler_energy.figures.selection import excluded_text, interval_text
+from baler_energy.figures.selection import excluded_text, interval_text, percent_text
 from baler_energy.figures.setting_rows import NOTHING, compared_trainings, where
 from baler_energy.figures.style import COLOURS, HATCHES, count_text, grid, log_ticks, subtitle
 
@@ -45,10 +45,10 @@ def draw_factors(tables: Tables) -> Figure:
         panel.tick_params(axis="y", which="both", left=False, right=False)
     name_rows(panels[0], [_name(row) for row in rows], margin=0.6)
     first = rows[0]
-    error = interval_text(100 * first["default_error"], float("nan"))
+    error = percent_text(first["default_error"])
     subtitle(
         figure,
-        f"At {where(shared)}. At the error of Baler's default with {first['default_epochs']} epochs ({error} % of the "
+        f"At {where(shared)}. At the error of Baler's default with {first['default_epochs']} epochs ({error} of the "
         "range).",
         f"Geometric mean over repeats and 95 % t interval, {count_text(row['time_n'] for row in rows)}.",
         *excluded_text(part, drawn=False),

@@ -13,7 +13,14 @@ from baler_energy.config.parameters import AXIS_DEFAULTS
 from baler_energy.figures.base import NoData, Tables, TableSpec
 from baler_energy.figures.codec_rows import codecs_at_centre, startup_words, threads_words
 from baler_energy.figures.readable import Row, unless_missing
-from baler_energy.figures.selection import axis_label, interval_text, parameter_text, scaled_text, scaled_unit
+from baler_energy.figures.selection import (
+    axis_label,
+    interval_text,
+    parameter_text,
+    percent_text,
+    scaled_text,
+    scaled_unit,
+)
 from baler_energy.figures.stated import more_repeats
 from baler_energy.figures.trivial import trivial_words
 from baler_energy.vocabulary import Operation
@@ -66,7 +73,7 @@ def _row(row: Row) -> dict[str, str]:
         _FIRST: row["at_codec"],
         "measure": MEASURES[row["measure"]],
         "error": _quantity(row, "at_error"),
-        "held-out RMS / range": unless_missing(_percent(row["at_held_out_error"]), row["at_held_out_error"], "-"),
+        "held-out RMS / range": unless_missing(percent_text(row["at_held_out_error"]), row["at_held_out_error"], "-"),
         "codec": row["family"] + ("" if row["measured"] else " (interpolated)"),
         "ratio": _quantity(row, "ratio"),
         "times less stored": "1" if row["measured"] else _quantity(row, "ratio_factor"),
@@ -89,10 +96,6 @@ def _row(row: Row) -> dict[str, str]:
 def _cost(row: Row, joules: str, seconds: str) -> str:
     said = [_quantity(row, name, unit) for name, unit in ((joules, "J"), (seconds, "s")) if not pd.isna(row[name])]
     return "\n".join(said) or "-"
-
-
-def _percent(share: float) -> str:
-    return f"{interval_text(100 * share, math.nan)} %"
 
 
 def _model(row: Row) -> str:

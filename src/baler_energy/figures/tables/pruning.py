@@ -8,7 +8,7 @@ from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.captions import TYPICAL_TIMES
 from baler_energy.figures.engine_rows import factor_text
 from baler_energy.figures.readable import Row, each, place
-from baler_energy.figures.selection import interval_text, scaled_text, with_results
+from baler_energy.figures.selection import percent_text, scaled_text, with_results
 from baler_energy.figures.trivial import note_trivial
 
 __all__ = ["TABLE", "pruning"]
@@ -42,12 +42,8 @@ def _row(row: Row) -> dict[str, str]:
         interval = "" if pd.isna(ratio.low) else f" ({ratio.low:.3f} to {ratio.high:.3f})"
         cells[f"{name}, over unpruned"] = factor_text(ratio) + interval
     for name, words in (("error", "error"), ("unpruned_error", "error, unpruned")):
-        cells[words] = "-" if pd.isna(row[name]) else _percent(row, name)
+        cells[words] = "-" if pd.isna(row[name]) else percent_text(row[name], row[f"{name}_half_width"])
     return cells
-
-
-def _percent(row: Row, name: str) -> str:
-    return f"{interval_text(row[name], row[f'{name}_half_width'], factor=100.0)} %"
 
 
 TABLE = TableSpec(
