@@ -19,7 +19,7 @@ from baler_energy.vocabulary import NODE_METERS
 
 
 def test_lists():
-    assert (one_of("a"), one_of("ab"), one_of("abc", "and")) == ("a", "a or b", "a, b and c")
+    assert (one_of(""), one_of("a"), one_of("ab"), one_of("abc", "and")) == ("", "a", "a or b", "a, b and c")
     assert several("ab") == "``a`` and ``b``"
 
 

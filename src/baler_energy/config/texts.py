@@ -23,8 +23,8 @@ _LIST = re.compile(r"\|(\w+)\|")
 
 
 def one_of(names: Iterable[object], word: str = "or") -> str:
-    """Write a list, such as ``a, b or c``."""
-    *others, last = map(str, names)
+    """Write a list, such as ``a, b or c``; empty without names."""
+    *others, last = [*map(str, names)] or [""]
     return f"{', '.join(others)} {word} {last}" if others else last
 
 

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -10,6 +10,7 @@ import pandas as pd
 
 from baler_energy.analysis.statistics import clean, flagged, of_simulated_machine
 from baler_energy.config.shown import phrase_of
+from baler_energy.config.texts import one_of
 from baler_energy.figures.base import Tables, by_dataset
 from baler_energy.figures.chapters import chapter_title
 from baler_energy.figures.rates import rate_words
@@ -195,7 +196,7 @@ def _answer(here: pd.DataFrame) -> str:
     for (device, evidence, scope), part in kinds:
         of = {name.value: part[part["operation"] == name] for name in OPERATIONS}
         costs = [f"{headline_text(own, 'energy_j', 'J')} to {name}" for name, own in of.items() if len(own)]
-        said.append(f"a {device_name(str(device))} run takes {_in_words(costs)} ({evidence} energy of {scope})")
+        said.append(f"a {device_name(str(device))} run takes {one_of(costs, 'and')} ({evidence} energy of {scope})")
     if not said:
         said = ["the energy is unknown"]
     rows, epochs = f"{point['rows']:,} rows of {point['dataset']}", point["epochs"]
@@ -239,10 +240,6 @@ def _held_out(here: pd.DataFrame) -> list[str]:
     return [escape_rst(f"{said}{f' ({few})' if few else ''}.")]
 
 
-def _in_words(items: Sequence[str]) -> str:
-    return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
-
-
 def _main_numbers(here: pd.DataFrame) -> str:
     """Make a list-table of energy per operation, row and megabyte; CO2e, money, SCI and node energy where known."""
     grams = {"co2e_g": here["co2e_kg"] * 1000, "sci_g": here["sci_kg_per_gb"] * 1000}
@@ -272,7 +269,7 @@ def _node_words(here: pd.DataFrame) -> list[str]:
     meters = sorted(here.dropna(subset=["node_energy_j"])["node_meter"].dropna().unique())
     if not meters:
         return []
-    said = f"The whole node, read by {_in_words(meters)}, includes the energies above and is never added to them."
+    said = f"The whole node, read by {one_of(meters, 'and')}, includes the energies above and is never added to them."
     return [escape_rst(said)]
 
 

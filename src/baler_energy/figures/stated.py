@@ -9,6 +9,7 @@ import pandas as pd
 
 from baler_energy.analysis.headline import repeats_missing
 from baler_energy.analysis.statistics import clean, estimate, interval
+from baler_energy.config.texts import one_of
 from baler_energy.figures.base import Tables
 from baler_energy.figures.selection import OPERATIONS, estimate_text, interval_text, scaled_unit
 from baler_energy.foreign.own import constant_readings
@@ -124,10 +125,6 @@ def constant_words(tables: Tables, here: pd.DataFrame) -> list[str]:
         if own_j > 0:
             shares.append(f"{100 * own_j / whole_j:.0f} % of the energy to {operation.value}")
     return [
-        f"A CONSTANT TIMES THE DURATION is {_in_words(shares)}: {_in_words(parts)}, in all windows alike. This part "
-        "only reflects how long an operation takes, not what it does."
+        f"A CONSTANT TIMES THE DURATION is {one_of(shares, 'and')}: {one_of(parts, 'and')}, in all windows alike. This "
+        "part only reflects how long an operation takes, not what it does."
     ]
-
-
-def _in_words(items: list[str]) -> str:
-    return " and ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)

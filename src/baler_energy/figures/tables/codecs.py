@@ -10,6 +10,7 @@ from baler_energy.analysis.headline import LEAST
 from baler_energy.analysis.matched_error import MEASURES, scorecard
 from baler_energy.analysis.rate_distortion import CODEC, COSTS, MEMORY, NAMED, TRAINING
 from baler_energy.config.parameters import AXIS_DEFAULTS
+from baler_energy.config.texts import one_of
 from baler_energy.figures.base import NoData, Tables, TableSpec
 from baler_energy.figures.codec_rows import codecs_at_centre, startup_words, threads_words
 from baler_energy.figures.readable import Row, unless_missing
@@ -185,8 +186,7 @@ def _variants(trained: list[Row]) -> str:
         default = found.isna() if pd.isna(AXIS_DEFAULTS.get(name)) else found == AXIS_DEFAULTS[name]
         if len(found) > 1 or (name not in NAMED and not default.all()):
             texts = ["default" if pd.isna(value) else parameter_text(value) for value in found]
-            words = " or ".join(filter(None, [", ".join(texts[:-1]), texts[-1]]))
-            said.append(f"{axis_label(name).partition(' (')[0].lower()} {words}")
+            said.append(f"{axis_label(name).partition(' (')[0].lower()} {one_of(texts)}")
     return f" Variants compared: {'; '.join(said)}." if said else ""
 
 
