@@ -55,6 +55,8 @@ class Word(ABC):
     """Whether it rounds columns relative to their ranges, which must be known first."""
     package: ClassVar[str | None] = None
     """The package that it requires, in addition to NumPy."""
+    extra: ClassVar[str | None] = None
+    """Our extra that installs the package in the version that is known to work, if it has one."""
 
     @classmethod
     @abstractmethod
@@ -79,7 +81,8 @@ class Word(ABC):
         """Report which package is missing and how to install it; None if nothing is missing."""
         if cls.package is None or cls.version() is not None:
             return None
-        return f"The package {cls.package} is not installed: `pip install {cls.package}`."
+        install = cls.package if cls.extra is None else f"'baler-energy[{cls.extra}]'"
+        return f"The package {cls.package} is not installed: `pip install {install}`."
 
 
 class Numbers(Word):

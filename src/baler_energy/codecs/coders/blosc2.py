@@ -39,7 +39,7 @@ class Blosc2(Coder):
     level: int = 5
     bitshuffle: bool = False
 
-    package = "blosc2"
+    package = extra = "blosc2"
     suffix = "blosc2"
     usage = f"blosc2, or blosc2-zstd-5-bitshuffle (coder: {', '.join(_INNER)}; level; shuffle of bits instead of bytes)"
 
@@ -52,12 +52,6 @@ class Blosc2(Coder):
         if written is None:
             raise ValueError(f"coder {parameter}")
         return cls(written["inner"], int(written["level"] or cls.level), written["bits"] is not None)
-
-    @classmethod
-    def missing(cls) -> str | None:
-        """Report how to install the package, in the version that is known to work."""
-        reason = super().missing()
-        return reason and f"{reason.partition(':')[0]}: `pip install 'baler-energy[blosc2]'`."
 
     def encode(self, values: NDArray[Any]) -> bytes:
         """Shuffle and pack the bytes."""

@@ -4,7 +4,7 @@ import zlib
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from baler_energy.codecs.coders.base import (
     apart,
     arrays_like,
     bound_ladder,
+    bound_of,
     columns_of,
     joined,
     range_of,
@@ -56,6 +57,11 @@ class BoundedCoder(RoundingCoder):
     value: float
 
     keeps_bound = True
+
+    @classmethod
+    def parse(cls, name: str, parameter: str | None) -> Self:
+        """Read a bound, such as that of ``sz2-0.01``."""
+        return cls(bound_of(parameter))
 
     @classmethod
     def ladder(cls, name: str) -> tuple[str, ...]:

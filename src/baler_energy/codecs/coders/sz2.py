@@ -9,12 +9,11 @@ comparisons use it.
 
 import itertools
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_energy.codecs.coders.base import bound_of
 from baler_energy.codecs.coders.bounded import BoundedCoder
 
 __all__ = ["WORD", "Sz2"]
@@ -40,21 +39,11 @@ class Sz2(BoundedCoder):
     """
 
     package = "hdf5plugin"
+    extra = "sz2"
     suffix = "sz2"
     usage = "sz2-0.01 (SZ2; bound as in quantise)"
     # For each column of a block, SZ2 stores a Huffman code and h5py opens a file.
     block_rows = 131_072
-
-    @classmethod
-    def parse(cls, name: str, parameter: str | None) -> Self:
-        """Read ``sz2-0.01``."""
-        return cls(bound_of(parameter))
-
-    @classmethod
-    def missing(cls) -> str | None:
-        """Report how to install the package, in the version that is known to work."""
-        reason = super().missing()
-        return reason and f"{reason.partition(':')[0]}: `pip install 'baler-energy[sz2]'`."
 
     def pack(self, values: NDArray[Any], tolerance: float) -> bytes:
         """Pack floats with a maximum error, one thread at a time."""

@@ -6,11 +6,10 @@ nothing from the transform if the rows of a table are independent.
 """
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 from numpy.typing import NDArray
 
-from baler_energy.codecs.coders.base import bound_of
 from baler_energy.codecs.coders.bounded import BoundedCoder
 
 __all__ = ["WORD", "Zfp"]
@@ -26,11 +25,6 @@ class Zfp(BoundedCoder):
     package = "zfpy"
     suffix = "zfp"
     usage = "zfp-0.01 (zfp; bound as in quantise)"
-
-    @classmethod
-    def parse(cls, name: str, parameter: str | None) -> Self:
-        """Read ``zfp-0.01``."""
-        return cls(bound_of(parameter))
 
     def pack(self, values: NDArray[Any], tolerance: float) -> bytes:
         """Pack floats with a maximum error, on the calling thread."""
