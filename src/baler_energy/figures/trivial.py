@@ -19,7 +19,6 @@ __all__ = [
     "mark_value",
     "note_trivial",
     "trivial_error",
-    "trivial_measures",
     "trivial_words",
 ]
 
@@ -55,11 +54,6 @@ def _central(runs: pd.DataFrame) -> pd.DataFrame:
         return runs
     central = runs[runs["at_reference"].astype(bool)]
     return central if len(central) else runs
-
-
-def trivial_measures(runs: pd.DataFrame, measures: Iterable[str]) -> dict[str, float]:
-    """Return `trivial_error` in each of some measures."""
-    return {measure: trivial_error(runs, measure) for measure in measures}
 
 
 def mark_trivial(

@@ -1,22 +1,18 @@
 """What the machine can resolve."""
 
 import math
+from operator import itemgetter
 
 import pandas as pd
 
 from baler_energy.analysis.effects import unless_hidden
-from baler_energy.figures.base import Tables, TableSpec
+from baler_energy.figures.base import TableSpec
 from baler_energy.figures.readable import Row, each, unless_missing
 from baler_energy.figures.selection import interval_text, scaled_unit
 from baler_energy.meters.calibration import EFFECTS
 from baler_energy.variants import TIMED_ENGINE
 
 __all__ = ["TABLE"]
-
-
-def calibration(tables: Tables) -> pd.DataFrame:
-    """Return the dataset's table of calibrations."""
-    return tables["calibration"]
 
 
 def _row(row: Row) -> dict[str, str]:
@@ -44,7 +40,7 @@ TABLE = TableSpec(
     "Idle power with its standard deviation, the time between a counter's changes (tick), the shortest window that "
     "resolves 1 % of the energy, the overhead of measuring in CPU time and duration, and the "
     f"{TIMED_ENGINE} engine's cost per row by number of threads.",
-    make=calibration,
+    make=itemgetter("calibration"),
     rows=each(_row),
     without_rows="The machine was not calibrated.",
 )

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from baler_energy.analysis.cost_metrics import advice, cost_metrics
-from baler_energy.figures.base import Tables, TableSpec
+from baler_energy.figures.base import TableSpec
 from baler_energy.figures.readable import Row, each
 from baler_energy.figures.selection import device_name
 
@@ -32,10 +32,6 @@ def _percent(row: Row, name: str) -> str:
     return "-" if pd.isna(row[name]) else f"{100 * row[name]:.3g} %"
 
 
-def _notes(frame: pd.DataFrame, _tables: Tables) -> list[str]:
-    return advice(frame)
-
-
 TABLE = TableSpec(
     "cost_metrics",
     "Which metric is representative of the cost",
@@ -47,7 +43,7 @@ TABLE = TableSpec(
     "of other tools and are only computed for trainings.",
     make=cost_metrics,
     rows=each(_row),
-    notes=_notes,
+    notes=lambda frame, _tables: advice(frame),
     averaged=True,
     without_rows="No run without flags, so no metric can be scored.",
 )

@@ -12,7 +12,7 @@ from baler_energy.figures.base import NoData, Tables, TableSpec
 from baler_energy.figures.codec_rows import codecs_at_centre, where
 from baler_energy.figures.readable import Row, each, unless_missing
 from baler_energy.figures.selection import interval_text
-from baler_energy.figures.trivial import NAME, note_trivial, trivial_measures
+from baler_energy.figures.trivial import NAME, note_trivial, trivial_error
 
 __all__ = ["TABLE"]
 
@@ -47,7 +47,8 @@ def error_measures(tables: Tables) -> pd.DataFrame:
     except NoData:
         return pd.DataFrame(columns=names)
     once = runs.drop_duplicates("run_id")
-    found = [{"codec": NAME, "rows": COMPRESSED, **trivial_measures(once, _MEASURES)}]
+    trivial = {measure: trivial_error(once, measure) for measure in _MEASURES}
+    found = [{"codec": NAME, "rows": COMPRESSED, **trivial}]
     for _, part in once.groupby(CODEC, dropna=False, observed=True, sort=False):
         codec = codec_name(part.iloc[0])
         found.append({"codec": codec, "rows": COMPRESSED, **_means(part, "")})

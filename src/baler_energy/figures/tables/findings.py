@@ -1,16 +1,11 @@
 """What energies show by themselves, those of the study and those of imported files."""
 
-import pandas as pd
+from operator import itemgetter
 
-from baler_energy.figures.base import Tables, TableSpec
+from baler_energy.figures.base import TableSpec
 from baler_energy.figures.readable import Row, each, unless_missing
 
 __all__ = ["TABLE"]
-
-
-def findings(tables: Tables) -> pd.DataFrame:
-    """Return the dataset's table of findings."""
-    return tables["findings"]
 
 
 def _row(row: Row) -> dict[str, str]:
@@ -27,7 +22,7 @@ TABLE = TableSpec(
     "What energies show by themselves",
     "Constants, proportions and disagreements in the study's own readings (measurements.parquet) and in the imported "
     "results of other tools, judged in the same way.",
-    make=findings,
+    make=itemgetter("findings"),
     rows=each(_row),
     without_rows="No energy of this study is a constant power times the duration in three windows or more of different "
     "lengths. No results of other studies were imported: the study lists none (imports).",

@@ -18,10 +18,6 @@ from baler_energy.figures.trivial import trivial_words
 __all__ = ["TABLE"]
 
 
-def _make(tables: Tables) -> pd.DataFrame:
-    return summary(tables["runs"])
-
-
 def _row(row: Row) -> dict[str, str]:
     n = f"{row['n']}" + (f" (+ {row['flagged_runs']} flagged: {row['run_flags']})" if row["flagged_runs"] else "")
     return {
@@ -84,7 +80,7 @@ TABLE = TableSpec(
     "operation: means over n unflagged repeats with half widths of 95 % t intervals. A single run (n = 1) has no "
     "interval. Means of energy, duration, CO2e, cost and SCI exclude flagged runs; if all are flagged, the range of "
     "their values is shown and marked as flagged. Errors do not depend on the flags and include all runs.",
-    make=_make,
+    make=lambda tables: summary(tables["runs"]),
     rows=_rows,
     notes=_notes,
     averaged=True,

@@ -1,21 +1,12 @@
 """Spread over repeats, and repeats needed."""
 
-import pandas as pd
-
-from baler_energy.analysis import statistics
-from baler_energy.figures.base import Tables, TableSpec
+from baler_energy.analysis.statistics import variation
+from baler_energy.figures.base import TableSpec
 from baler_energy.figures.captions import TOO_FEW
 from baler_energy.figures.readable import Row, each
 from baler_energy.figures.selection import device_name
 
 __all__ = ["TABLE"]
-
-#: Reason for leaving out what shows a spread.
-
-
-def variation(tables: Tables) -> pd.DataFrame:
-    """Return coefficients of variation and repeats needed, from `analysis.statistics.variation`."""
-    return statistics.variation(tables["runs"])
 
 
 def _row(row: Row) -> dict[str, str]:
@@ -45,7 +36,7 @@ TABLE = TableSpec(
     "unflagged runs (squares weighted by their degrees of freedom), with its 95 % interval (chi-square) and the "
     "smallest and largest CV of a point. Repeats: number for each of two points needed to detect a difference of 5 % "
     "of their means with a probability of 80 % (two-sided t test at 5 %), at the CV and at both ends of its interval.",
-    make=variation,
+    make=lambda tables: variation(tables["runs"]),
     rows=each(_row),
     averaged=True,
     without_rows=f"{TOO_FEW.capitalize()}.",
