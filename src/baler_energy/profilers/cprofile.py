@@ -10,7 +10,7 @@ from typing import Any
 
 from baler_energy.files import atomic_path
 from baler_energy.profilers import tree
-from baler_energy.profilers.base import Profiler, Watched
+from baler_energy.profilers.base import Profiler
 from baler_energy.profilers.hotspots import Hotspot, short_path, top
 
 __all__ = ["PROFILER", "STATS", "added_up", "hotspots_of", "profile"]
@@ -145,8 +145,4 @@ def _without_addresses(row: Hotspot) -> Hotspot:
     return replace(row, name=_ADDRESS.sub("", row.name), stack=stack)
 
 
-def _profile_job(job: Watched, out: Path) -> list[Hotspot]:
-    return profile(job.of_batches(job.max_batches), out / STATS)
-
-
-PROFILER = Profiler(_profile_job)
+PROFILER = Profiler(lambda job, out: profile(job.of_batches(job.max_batches), out / STATS))

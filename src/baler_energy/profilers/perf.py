@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from baler_energy.errors import UnavailableError
-from baler_energy.profilers.base import Profiler, Watched
+from baler_energy.profilers.base import Profiler
 from baler_energy.profilers.hotspots import Hotspot
 from baler_energy.profilers.running import ended, program, repeat, stop
 from baler_energy.temporaries import temporary_folder
@@ -141,8 +141,4 @@ def _events(report: str, count: int) -> dict[str, int]:
     return {name: round(sum(map(int, values)) / count) for name, values in counted.items() if values}
 
 
-def _profile_job(job: Watched, _out: Path) -> list[Hotspot]:
-    return profile(job.of_batches(job.max_batches))
-
-
-PROFILER = Profiler(_profile_job)
+PROFILER = Profiler(lambda job, _out: profile(job.of_batches(job.max_batches)))

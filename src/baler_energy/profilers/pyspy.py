@@ -12,7 +12,7 @@ from typing import Any
 from baler_energy.errors import UnavailableError
 from baler_energy.files import atomic_path
 from baler_energy.profilers import tree
-from baler_energy.profilers.base import Profiler, Watched
+from baler_energy.profilers.base import Profiler
 from baler_energy.profilers.hotspots import Hotspot, short_path, top
 from baler_energy.profilers.running import ended, program, repeat, stop
 
@@ -136,8 +136,6 @@ def _stacks(found: Mapping[str, Any], frames: list[tree.Frame]) -> Iterator[tupl
                 yield stack[names.index(_WATCHED) + 1 :], float(weight_s)
 
 
-def _profile_job(job: Watched, out: Path) -> list[Hotspot]:
-    return profile(job.of_batches(job.max_batches), out / "flamegraph.svg", out / "speedscope.json")
-
-
-PROFILER = Profiler(_profile_job)
+PROFILER = Profiler(
+    lambda job, out: profile(job.of_batches(job.max_batches), out / "flamegraph.svg", out / "speedscope.json")
+)
