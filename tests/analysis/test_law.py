@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from known_law import ENERGY, IDLE_W, TIME, cost, known_runs, point
 
-from baler_energy.analysis.law import LARGEST, Law, fitted, forecast, largest_tenth, laws, withheld
+from baler_energy.analysis.law import LARGEST, Law, drawn, fitted, interval, largest_tenth, laws, withheld
 from baler_energy.analysis.work import with_work, work
 
 #: A job beyond all runs.
@@ -83,7 +83,7 @@ def test_flagged_runs_are_in_no_law() -> None:
 def test_without_energy_there_is_a_law_of_time() -> None:
     runs = known_runs(operations=["train"]).assign(energy_j=np.nan, energy_evidence=None, energy_scope=None)
     (law,) = laws(runs)
-    assert law.costs.energy is None and law.evidence is None and set(forecast(law, work(point(), "train"))) == {"time"}
+    assert law.costs.energy is None and law.evidence is None and drawn(law, work(point(), "train"))[1] is None
 
 
 def test_a_few_points_have_no_law() -> None:
@@ -134,7 +134,9 @@ def test_forecasts_beyond_the_runs_hold_the_truth() -> None:
     inside = {"time": 0, "energy": 0}
     for seed in range(50):
         (law,) = laws(known_runs(seed=seed, operations=["train"]))
-        for quantity, found in forecast(law, amounts).items():
+        for quantity, values in zip(true, drawn(law, amounts), strict=True):
+            assert values is not None
+            found = interval(values)
             assert found.low <= found.value <= found.high
             inside[quantity] += found.low <= true[quantity] <= found.high
     assert min(inside.values()) >= 45, inside

@@ -24,7 +24,6 @@ __all__ = [
     "column_errors",
     "held_out_errors",
     "held_out_summary",
-    "ks_distance",
     "on_all_rows",
     "ratios",
     "summary",
@@ -228,11 +227,6 @@ def ratios(sizes_bytes: Mapping[str, int | None], compressed_bytes: int, model_b
     return result
 
 
-def ks_distance(first: Floats, second: Floats) -> float:
-    """Largest difference between the empirical distribution functions of two samples (each one-dimensional)."""
-    return _ks(np.sort(first), np.sort(second))
-
-
 def check_tables(original: Floats, reconstructed: Floats, names: Sequence[str]) -> None:
     """Refuse two tables that cannot be the same table before and after compression.
 
@@ -360,7 +354,7 @@ def _overall(frame: pd.DataFrame) -> dict[str, Any]:
 
 
 def _ks(first: Floats, second: Floats) -> float:
-    """Kolmogorov-Smirnov distance of two sorted samples."""
+    """Largest difference between the empirical distribution functions of two sorted samples (Kolmogorov-Smirnov)."""
     values = np.concatenate([first, second])
     below_first = np.searchsorted(first, values, side="right") / len(first)
     below_second = np.searchsorted(second, values, side="right") / len(second)

@@ -26,7 +26,6 @@ __all__ = [
     "Law",
     "drawn",
     "fitted",
-    "forecast",
     "interval",
     "largest_tenth",
     "laws",
@@ -305,21 +304,6 @@ def _neighbours(known: pd.DataFrame, values: Floats, asked: pd.DataFrame) -> Flo
     return np.array(found)
 
 
-def forecast(law: Law, work: Mapping[str, float]) -> dict[str, Forecast]:
-    """Forecast time (s) and, if the law has it, energy (J), with 90 % intervals.
-
-    Parameters
-    ----------
-    law
-        The law of the operation.
-    work
-        From `work.work`.
-    """
-    seconds, joules = drawn(law, work)
-    found = {"time": interval(seconds)}
-    return found if joules is None else found | {"energy": interval(joules)}
-
-
 def drawn(law: Law, work: Mapping[str, float]) -> tuple[Floats, Floats | None]:
     """Draw the time (s) and the energy (J; None without one) of some work; the first value of each is the forecast.
 
@@ -328,8 +312,10 @@ def drawn(law: Law, work: Mapping[str, float]) -> tuple[Floats, Floats | None]:
 
     Parameters
     ----------
-    law, work
-        As for `forecast`.
+    law
+        The law of the operation.
+    work
+        From `work.work`.
     """
     costs, beyond = law.costs, work["size"] > law.largest["size"]
     random = np.random.default_rng([_SEED, *str(law.about["operation"]).encode()])
