@@ -2,7 +2,7 @@
 
 - `schema`: the tidy tables, column by column: meaning, unit, type; `schema_derived`, `schema_errors`,
   `schema_foreign`, `schema_summary`: columns of derived quantities, errors, other tools and means; `datapackage`: the
-  description of a dataset
+  description of a dataset, and its title
 - `tidy`: rows of these tables from records; `writing`: the tables' files, written piece by piece; `checked`: tables
   and records from files, checked against the schema
 - `totals`: which readings enter a run's energy, and which flags concern it; measured and modelled are separate

@@ -1,10 +1,13 @@
 """The description of a dataset: meaning, unit and type of each column."""
 
+from pathlib import Path
 from typing import Any
 
 from baler_energy.analysis.schema import TABLES, Column
+from baler_energy.errors import InputError
+from baler_energy.files import read_json
 
-__all__ = ["datapackage"]
+__all__ = ["datapackage", "title_of"]
 
 
 def datapackage(study: str) -> dict[str, Any]:
@@ -30,6 +33,21 @@ def datapackage(study: str) -> dict[str, Any]:
             for name, (description, columns) in TABLES.items()
         ],
     }
+
+
+def title_of(path: Path) -> str:
+    """Return the title of a study from the description of its dataset, ``datapackage.json``.
+
+    Raises
+    ------
+    InputError
+        The file is missing or damaged, or has no title.
+    """
+    package = read_json(path)
+    if not isinstance(package, dict) or not isinstance(package.get("title"), str):
+        raise InputError(f"{path}: has no title; run `baler-energy collect` again.")
+    title: str = package["title"]
+    return title
 
 
 def _meaning(column: Column) -> str:

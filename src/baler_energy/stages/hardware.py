@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from baler_energy.errors import InputError
-from baler_energy.files import output_file, read_json, refuse_source
+from baler_energy.files import output_file, refuse_source
 from baler_energy.stages.file_names import DATA_PACKAGE
 
 if TYPE_CHECKING:
@@ -51,12 +51,13 @@ def hardware_of(dataset: Path) -> "Hardware":
     InputError
         A file is missing or damaged, or no law can be fitted.
     """
+    from baler_energy.analysis.datapackage import title_of
     from baler_energy.analysis.hardware import Hardware
     from baler_energy.figures.base import Dataset
     from baler_energy.figures.break_even_rows import other_codec
 
     tables = Dataset(dataset)
-    runs, title = tables["runs"], _title(dataset)
+    runs, title = tables["runs"], title_of(dataset / DATA_PACKAGE)
     return Hardware.of(runs, title, other_codec(tables, title))
 
 
@@ -73,21 +74,14 @@ def other_of(dataset: Path) -> "OtherCodec":
     InputError
         A file is missing or damaged, or the study has no such codec.
     """
+    from baler_energy.analysis.datapackage import title_of
     from baler_energy.figures.base import Dataset
     from baler_energy.figures.break_even_rows import other_codec
 
-    found = other_codec(Dataset(dataset), _title(dataset))
+    found = other_codec(Dataset(dataset), title_of(dataset / DATA_PACKAGE))
     if found is None:
         raise InputError(
             f"{dataset}: has no other codec at the error of a codec that trains in epochs. Use the dataset of "
             "config/studies/worth.yaml."
         )
     return found
-
-
-def _title(dataset: Path) -> str:
-    package = read_json(dataset / DATA_PACKAGE)
-    if not isinstance(package, dict) or not isinstance(package.get("title"), str):
-        raise InputError(f"{dataset / DATA_PACKAGE}: has no title; run `baler-energy collect` again.")
-    title: str = package["title"]
-    return title

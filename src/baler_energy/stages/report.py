@@ -62,22 +62,21 @@ def report(dataset: Path, figures: Sequence[Path], out: Path, tables: Path | Non
     InputError
         A file is missing or damaged, a folder is not a chapter's, or there are no runs.
     """
+    from baler_energy.analysis.datapackage import title_of
     from baler_energy.analysis.statistics import flagged
     from baler_energy.figures.base import Dataset
     from baler_energy.figures.overview import overview
 
     figures_left_out = {folder.name: _of_chapter(folder) for folder in figures}
     tables_left_out = {} if tables is None else _reasons(tables, "table")
-    package = read_json(dataset / DATA_PACKAGE)
-    if not isinstance(package, dict) or not isinstance(package.get("title"), str):
-        raise InputError(f"{dataset / DATA_PACKAGE}: has no title; run `baler-energy collect` again.")
+    title = title_of(dataset / DATA_PACKAGE)
     data = Dataset(dataset)
     if data["runs"].empty:
         raise InputError(f"{dataset / 'runs.parquet'}: contains no runs, so there is nothing to report.")
-    write_text(out, overview(data, package["title"], figures_left_out, tables_left_out))
+    write_text(out, overview(data, title, figures_left_out, tables_left_out))
     runs = data["runs"]
     counts = f"{runs['run_id'].nunique()} runs with {len(runs)} records, {len(flagged(runs))} of them flagged"
-    print(f"{out}: first page of {package['title']}: {counts}")
+    print(f"{out}: first page of {title}: {counts}")
 
 
 def _of_chapter(folder: Path) -> dict[str, str]:
