@@ -38,7 +38,7 @@ Count64 = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class RecordPart(BaseModel):
-    """Base of all parts of a record: no unknown fields, immutable, no NaN."""
+    """Base of all parts of a record or a calibration: no unknown fields, immutable, no NaN."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 

@@ -5,13 +5,14 @@ from pathlib import Path
 from statistics import median, stdev
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from baler_energy.errors import InputError
 from baler_energy.files import read_json, write_json
 from baler_energy.mistakes import mistakes
 from baler_energy.progress import announce
 from baler_energy.provenance import machine
+from baler_energy.records import RecordPart
 from baler_energy.variants import TIMED_ENGINE
 from baler_energy.vocabulary import Evidence
 
@@ -52,11 +53,7 @@ else:
     CalibratedQuantity = Literal[tuple(_UNITS)]
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Calibrated(_Record):
+class Calibrated(RecordPart):
     """One quantity of one channel; null, with the reason in `detail`, if it could not be determined."""
 
     meter: str
@@ -75,7 +72,7 @@ class Calibrated(_Record):
         return _UNITS[self.quantity]
 
 
-class _Kind(_Record):
+class _Kind(RecordPart):
     """What `kind_of_machine` returns."""
 
     hostname: str
@@ -83,7 +80,7 @@ class _Kind(_Record):
     gpus: tuple[str, ...]
 
 
-class Calibration(_Record):
+class Calibration(RecordPart):
     """Resolution of one kind of machine."""
 
     machine: dict[str, Any]
