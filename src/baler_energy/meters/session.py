@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from baler_energy.meters.base import SAMPLE_UNITS, Channel, Meter, null_energies, unreadable
 from baler_energy.meters.contamination import CpuTimes, contamination
@@ -22,7 +22,7 @@ from baler_energy.meters.segments import Segment, energies_so_far
 from baler_energy.meters.settings import SessionSettings
 from baler_energy.progress import announce
 from baler_energy.provenance import simulated
-from baler_energy.records import Contamination, Idle, IterationTimes, Reading, Window
+from baler_energy.records import Contamination, Idle, IterationTimes, Measurement, Reading, Window
 from baler_energy.vocabulary import Evidence, Flag, MeterName
 
 if TYPE_CHECKING:
@@ -65,6 +65,11 @@ class Outcome(Generic[T]):
     window), meter, component, quantity (a key of `SAMPLE_UNITS`, or from `Iterations.rows`), value, unit, evidence."""
     iteration_times: IterationTimes | None = None
     """None if the window was interrupted."""
+
+    def record(self, **own: Any) -> Measurement:
+        """Make the operation's record; `own` has what the session does not know, and replaces what it does."""
+        known = {name: getattr(self, name) for name in Measurement.model_fields if hasattr(self, name)}
+        return Measurement(**(known | own))
 
 
 @dataclass(frozen=True)

@@ -182,17 +182,10 @@ def _absent_lines(readings: Sequence[Reading]) -> list[str]:
 def _record(command: Sequence[str], outcome: Outcome[None]) -> Measurement:
     # File names need not be UTF-8, but a record is.
     text = subprocess.list2cmdline(command).encode(errors="surrogateescape").decode(errors="replace")
-    return Measurement(
+    return outcome.record(
         run_id=f"command-{uuid.uuid4().hex[:12]}",
         operation=Operation.COMMAND,
         parameters={"command": text},
-        iterations=outcome.iterations,
-        window=outcome.window,
-        iteration_times=outcome.iteration_times,
-        readings=outcome.readings,
-        idle=outcome.idle,
-        contamination=outcome.contamination,
-        flags=outcome.flags,
         results=_intervals(outcome),
         provenance=provenance(stage("measure"), *meter_modules(reading.meter for reading in outcome.readings)),
     )

@@ -182,16 +182,10 @@ def write_record(
         made_with["segments"] = [segment.model_dump(mode="json", include=facts) for segment in segments]
     remove_temporaries(out)
     write_parquet(out / SAMPLES, outcome.samples, outcome.window.start)
-    record = Measurement(
+    record = outcome.record(
         run_id=str(parameters["run_id"]),
         operation=operation,
         parameters=dict(parameters),
-        iterations=outcome.iterations,
-        window=outcome.window,
-        iteration_times=outcome.iteration_times,
-        readings=outcome.readings,
-        idle=outcome.idle,
-        contamination=outcome.contamination,
         flags=tuple(sorted({*outcome.flags, *([Flag.RUNTIME_FAULT] if results.get("runtime_reason") else [])})),
         results=dict(results),
         provenance=made_with,
