@@ -31,6 +31,7 @@ Map of the package, along the flow of the data:
 - `damage`: what every reader of a file refuses: damage, too much memory, what is no regular file; `mistakes`: what a
   file's contents have wrong, in words
 - `time_limit`: a time limit that several tasks share
+- `quiet`: other packages' messages, suppressed
 - `pools`, `processes`: work in several threads or processes, with results in order
 """
 

@@ -121,9 +121,8 @@ def serve(listening: socket.socket, parent: int) -> None:
             connection, _ = listening.accept()
         except TimeoutError:
             continue
-        with warnings.catch_warnings(), connection:
-            # Python 3.12 warns of NumPy's BLAS threads, which BLAS restarts after a fork.
-            warnings.simplefilter("ignore", DeprecationWarning)
+        # Python 3.12 warns of NumPy's BLAS threads, which BLAS restarts after a fork.
+        with warnings.catch_warnings(action="ignore", category=DeprecationWarning), connection:
             if os.fork() == 0:
                 _run(listening, connection)
 

@@ -1,6 +1,5 @@
 """RAPL counters from the Linux kernel's powercap folders, or through pyRAPL."""
 
-import logging
 import os
 import re
 import warnings
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from baler_energy.meters.base import Channel
 from baler_energy.provenance import POWERCAP, cpu_vendor, virtualised
+from baler_energy.quiet import without_logs
 from baler_energy.system_files import system_text
 from baler_energy.vocabulary import Evidence
 
@@ -244,13 +244,10 @@ def pyrapl_reader(domains: list[Domain]) -> Callable[[], dict[str, int]] | None:
     """
     wanted = {domain.component for domain in domains if re.fullmatch(r"(package|dram)-\d+", domain.component)}
     try:
-        with warnings.catch_warnings():  # pyRAPL's source has an invalid escape, about which newer Pythons warn
-            warnings.simplefilter("ignore")
-            logging.disable(logging.WARNING)  # it warns that a database package is missing, which is not needed
-            try:
+        # pyRAPL's source has an invalid escape, about which newer Pythons warn.
+        with warnings.catch_warnings(action="ignore"):
+            with without_logs():  # it warns that a database package is missing, which is not needed
                 from pyRAPL import Sensor
-            finally:
-                logging.disable(logging.NOTSET)
 
             sensor = Sensor()
 

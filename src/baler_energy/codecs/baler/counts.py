@@ -6,8 +6,7 @@ therefore comes with its definition, and with the MACs of the matrix products th
 
 import io
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
@@ -64,7 +63,7 @@ def _tried(tool: str, package: str, count: Callable[[Architecture], Count], arch
     except PackageNotFoundError:
         return Count(tool, None, None, "", None, None, f"the package {package} is not installed")
     try:
-        with _quiet():
+        with warnings.catch_warnings(action="ignore"):  # of the tools, about their use of torch
             found = count(architecture)
     except Exception as error:  # another tool may fail in any way; the rest still count
         return Count(tool, known, None, "", None, None, f"failed: {type(error).__name__}: {error}")
@@ -118,11 +117,3 @@ _TOOLS: dict[str, tuple[str, Callable[[Architecture], Count]]] = {
 
 def _network(architecture: Architecture) -> tuple[Autoencoder, torch.Tensor]:
     return Autoencoder(architecture, "float32").eval(), torch.zeros(_ROWS, architecture.columns)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Suppress the tools' warnings about their use of torch."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

@@ -3,10 +3,10 @@
 Source: ``carbontracker.tracker.CarbonTracker`` of version 2.4.7 and its README.
 """
 
-import logging
 from typing import Any
 
 from baler_energy.meters.peers.base import PeerMeter, peer_reading
+from baler_energy.quiet import without_logs
 from baler_energy.records import Reading
 from baler_energy.vocabulary import JOULES_PER_KWH, Evidence, MeterName, Quantity
 
@@ -38,8 +38,7 @@ class CarbontrackerMeter(PeerMeter):
         # The only way to prevent network access: it asks a server for this machine's location. Without a location it
         # uses the world's mean carbon intensity.
         intensity.IntensityService._fetch_geo_location = lambda _: None
-        logging.disable(logging.WARNING)  # its loggers have random names and their own handlers
-        try:
+        with without_logs():  # its loggers have random names and their own handlers
             self._tracker = CarbonTracker(
                 epochs=_EPOCHS,
                 epochs_before_pred=0,
@@ -49,8 +48,6 @@ class CarbontrackerMeter(PeerMeter):
                 ignore_errors=True,
                 verbose=0,
             )
-        finally:
-            logging.disable(logging.NOTSET)
         self._check()
 
     def begin(self) -> None:
@@ -79,12 +76,9 @@ class CarbontrackerMeter(PeerMeter):
         """Stop the tracker's threads."""
         tracker, self._tracker = self._tracker, None
         if tracker is not None and not tracker.deleted:
-            logging.disable(logging.WARNING)
-            try:
+            with without_logs():
                 tracker.tracker.stop()
                 tracker.intensity_stopper.set()
-            finally:
-                logging.disable(logging.NOTSET)
 
     def _totals(self, thread: Any, parts: list[Reading], scope: list[str], evidences: set[Evidence]) -> list[Reading]:
         """Return carbontracker's total and its CO2e, both including a PUE."""

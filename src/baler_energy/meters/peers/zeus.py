@@ -50,7 +50,7 @@ class ZeusMeter(PeerMeter):
 
         logging.getLogger("zeus").setLevel(logging.CRITICAL)
         self._gpus = visible_indices() or []
-        with _quiet():
+        with warnings.catch_warnings(action="ignore"):
             with _by_number(self._gpus):
                 self._monitor = ZeusMonitor()
             if not self._monitor.gpu_indices and not self._monitor.cpu_indices:
@@ -63,13 +63,13 @@ class ZeusMeter(PeerMeter):
     def begin(self) -> None:
         """Begin Zeus's window."""
         self._measured = None
-        with _quiet():
+        with warnings.catch_warnings(action="ignore"):
             # The session synchronises the GPUs at both edges; Zeus's synchronisation raises if torch has no CUDA.
             self._monitor.begin_window(_WINDOW, sync_execution=False, restart=True)
 
     def end(self) -> None:
         """End Zeus's window."""
-        with _quiet():
+        with warnings.catch_warnings(action="ignore"):  # about an energy of zero, which becomes a null reading
             self._measured = self._monitor.end_window(_WINDOW, sync_execution=False)
 
     def readings(self) -> list[Reading]:
@@ -121,11 +121,6 @@ def _by_number(indices: list[int]) -> Iterator[None]:
             del os.environ["CUDA_VISIBLE_DEVICES"]
         else:
             os.environ["CUDA_VISIBLE_DEVICES"] = before
-
-
-def _quiet() -> warnings.catch_warnings:
-    """Suppress Zeus's warnings (about an energy of zero, which becomes a null reading)."""
-    return warnings.catch_warnings(action="ignore")
 
 
 def _domain_names(monitor: Any) -> dict[int, str]:

@@ -24,8 +24,6 @@ def compilation() -> Iterator[str]:
         temporary_folder() as folder,
         patch.dict(os.environ, {"TORCHINDUCTOR_CACHE_DIR": str(folder)}),
         config.patch(compile_threads=1),
-        warnings.catch_warnings(),
+        warnings.catch_warnings(action="ignore"),  # PyTorch warns of its own calls
     ):
-        # PyTorch warns of its own calls.
-        warnings.simplefilter("ignore")
         yield str(folder)

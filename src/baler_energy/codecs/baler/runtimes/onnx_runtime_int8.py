@@ -1,10 +1,9 @@
 """ONNX Runtime on the CPU, with matrix products of 8-bit integers."""
 
-import logging
-
 from baler_energy.codecs.baler.runtimes.base import Apply, Layers, Runtime
 from baler_energy.codecs.baler.runtimes.onnx_graph import onnx_model
 from baler_energy.codecs.baler.runtimes.onnx_runtime import in_session
+from baler_energy.quiet import without_logs
 from baler_energy.temporaries import temporary_folder
 
 __all__ = ["RUNTIME", "load"]
@@ -22,13 +21,9 @@ def load(layers: Layers) -> Apply:
     with temporary_folder() as folder:
         plain, quantised = (folder / name for name in ("plain.onnx", "quantised.onnx"))
         onnx.save(onnx_model(layers), str(plain))
-        # It advises a step that is for convolutions and transformers.
-        logging.disable(logging.WARNING)
-        try:
+        with without_logs():  # it advises a step that is for convolutions and transformers
             # Weights have 7 bits: sums of two products saturate on CPUs without instructions for them (VNNI).
             quantize_dynamic(plain, quantised, weight_type=QuantType.QInt8, per_channel=True, reduce_range=True)
-        finally:
-            logging.disable(logging.NOTSET)
         return in_session(quantised.read_bytes(), layers)
 
 

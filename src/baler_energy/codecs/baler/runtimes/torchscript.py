@@ -11,8 +11,7 @@ def load(layers: Layers) -> Apply:
     """Trace and freeze the layers; the first two calls optimise them."""
     import torch
 
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore", DeprecationWarning)
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning), torch.no_grad():
         script = torch.jit.freeze(torch.jit.trace(layers.network, layers.example))  # type: ignore[no-untyped-call]
     apply = on_tensors(script, layers)
     for _ in range(2):
