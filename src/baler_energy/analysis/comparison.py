@@ -1,8 +1,9 @@
 """The factor by which one group of runs differs from another, with an interval."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,15 @@ class Ratio:
     def around(cls, logarithm: float, half_width: float) -> "Ratio":
         """Make a ratio from its natural logarithm and the logarithm's half width."""
         return cls(math.exp(logarithm), math.exp(logarithm - half_width), math.exp(logarithm + half_width))
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, Any], name: str) -> "Ratio":
+        """Return the ratio in a row of a table, from the columns that `columns` makes."""
+        return cls(row[name], row[f"{name}_low"], row[f"{name}_high"])
+
+    def columns(self, name: str) -> dict[str, float]:
+        """Return the columns of a table that have the ratio."""
+        return {name: self.value, f"{name}_low": self.low, f"{name}_high": self.high}
 
 
 _NONE = Ratio(math.nan, math.nan, math.nan)

@@ -60,8 +60,7 @@ def _rows(about: Mapping[str, Any], part: pd.DataFrame) -> Iterator[dict[str, An
             pair = [one[column].dropna().tolist() for one in (mine, whole)]
             if name == "energy" and (kind_of_energy(mine) != kind_of_energy(whole) or row["evidence"] is None):
                 pair = [[], []]
-            ratio = ratio_of_means(*pair)
-            row |= {f"{name}_ratio": ratio.value, f"{name}_ratio_low": ratio.low, f"{name}_ratio_high": ratio.high}
+            row |= ratio_of_means(*pair).columns(f"{name}_ratio")
         alike = whole.merge(mine[_TRAINING].drop_duplicates(), on=_TRAINING)
         for name, networks in (("error", mine), ("unpruned_error", alike)):
             row[name], row[f"{name}_half_width"], _ = interval(networks[_ERROR].dropna().to_numpy("float64"))

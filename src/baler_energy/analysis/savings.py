@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from baler_energy.analysis.comparison import Ratio, paired_ratio
+from baler_energy.analysis.comparison import paired_ratio
 from baler_energy.analysis.statistics import clean, interval, kind_of_energy, typical_duration_s
 from baler_energy.config.parameters import AXES, AXIS_DEFAULTS
 from baler_energy.config.recommended import BALER, BALER_EPOCHS, CHANGES, RECOMMENDED
@@ -316,7 +316,6 @@ def flat_factors(factors: Mapping[str, Factor]) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for name, one in factors.items():
         values = list(one.by_repeat.values())
-        ratio: Ratio = paired_ratio(values, np.ones(len(values)).tolist())
-        row |= {f"{name}_factor": ratio.value, f"{name}_factor_low": ratio.low, f"{name}_factor_high": ratio.high}
+        row |= paired_ratio(values, np.ones(len(values)).tolist()).columns(f"{name}_factor")
         row |= {f"{name}_n": len(values), f"{name}_at_least": one.at_least, f"{name}_reason": one.reason}
     return row

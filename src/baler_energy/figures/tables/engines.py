@@ -87,19 +87,16 @@ def _rows(found: pd.DataFrame, base: str) -> Iterator[dict[str, Any]]:
                 # A flag is about the window, and the start-up is outside of it.
                 row |= _mean(mine if value == "startup_s" else clean(mine), value)
                 if value != "startup_s":
-                    row |= _ratio(value, ratio_of_means(*(list(clean(one)[value].dropna()) for one in pair)))
+                    ratio = ratio_of_means(*(list(clean(one)[value].dropna()) for one in pair))
+                    row |= ratio.columns(f"{value}_ratio")
             for value in _RESULTS:
-                row |= _mean(mine, value) | _ratio(value, paired(mine, against, value))
+                row |= _mean(mine, value) | paired(mine, against, value).columns(f"{value}_ratio")
             yield row
 
 
 def _mean(mine: pd.DataFrame, value: str) -> dict[str, float]:
     mean, half_width, _ = interval(mine[value].to_numpy("float64", na_value=math.nan))
     return {value: mean, f"{value}_half_width": half_width}
-
-
-def _ratio(value: str, ratio: Ratio) -> dict[str, float]:
-    return {f"{value}_ratio": ratio.value, f"{value}_ratio_low": ratio.low, f"{value}_ratio_high": ratio.high}
 
 
 def _row(row: Row) -> dict[str, str]:
@@ -134,7 +131,7 @@ def _cell(row: Row, value: str, unit: str = "", *, missing: str = "not known") -
     said = scaled_text(row[value], unit, row[f"{value}_half_width"])
     if value == "startup_s" or pd.isna(row[f"{value}_ratio"]):
         return said
-    ratio = Ratio(*(row[f"{value}_ratio{end}"] for end in ("", "_low", "_high")))
+    ratio = Ratio.of_row(row, f"{value}_ratio")
     # The interval is that of the written factor: 1.5x less (1.4 to 1.6).
     ends = (ratio.low, ratio.high) if ratio.value >= 1 else (1 / ratio.high, 1 / ratio.low)
     words = factor_text(ratio)

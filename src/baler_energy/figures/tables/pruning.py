@@ -38,7 +38,7 @@ def _row(row: Row) -> dict[str, str]:
         kind = f" ({row['evidence']})" if unit == "J" and isinstance(row["evidence"], str) else ""
         cost: str = "unknown" if pd.isna(row[column]) else scaled_text(row[column], unit, row[f"{column}_half_width"])
         cells[f"{name} per row"] = cost + kind
-        ratio = Ratio(*(row[f"{name}_ratio{end}"] for end in ("", "_low", "_high")))
+        ratio = Ratio.of_row(row, f"{name}_ratio")
         interval = "" if pd.isna(ratio.low) else f" ({ratio.low:.3f} to {ratio.high:.3f})"
         cells[f"{name}, over unpruned"] = factor_text(ratio) + interval
     for name, words in (("error", "error"), ("unpruned_error", "error, unpruned")):

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from baler_energy.analysis.comparison import ratio_of_means
+from baler_energy.analysis.comparison import Ratio, ratio_of_means
 from baler_energy.analysis.statistics import clean, estimate, flag_words, flagged
 from baler_energy.figures.base import NoData, Tables, TableSpec
 from baler_energy.figures.captions import STARTUP_AND_DEVIATION, TYPICAL_TIMES
@@ -79,10 +79,7 @@ def _summary(mine: pd.DataFrame, part: pd.DataFrame) -> dict[str, Any]:
     eager = part[(part["runtime"] == EAGER) & (part["operation"] == row["operation"])]
     if row["runtime"] != EAGER:
         ratio = ratio_of_means(*(list(clean(one)["rows_per_s"]) for one in (mine, eager)))
-        ends = ("", "_low", "_high")
-        row |= {
-            f"rows_per_s_ratio{end}": one for end, one in zip(ends, (ratio.value, ratio.low, ratio.high), strict=True)
-        }
+        row |= ratio.columns("rows_per_s_ratio")
     return row
 
 
@@ -94,15 +91,15 @@ def _row(row: Row) -> dict[str, str]:
     if isinstance(row["reason"], str):
         operation: str = "not run" if pd.isna(row["operation"]) else f"{row['operation']}"
         return {**head, "operation": operation, "rows/s": row["reason"], "deviation from eager": deviation}
-    ratio, low, high = (row[f"rows_per_s_ratio{end}"] for end in ("", "_low", "_high"))
-    interval = "" if pd.isna(low) else f" ({low:.2f} to {high:.2f})"
+    ratio = Ratio.of_row(row, "rows_per_s_ratio")
+    interval = "" if pd.isna(ratio.low) else f" ({ratio.low:.2f} to {ratio.high:.2f})"
     flags = f" (+ {row['flagged_runs']} flagged: {row['run_flags']})" if row["flagged_runs"] else ""
     return {
         **head,
         "operation": f"{row['operation']}",
         "n": f"{row['n']}{flags}",
         "rows/s": _cell(row, "rows_per_s"),
-        "rows/s over eager": "" if pd.isna(ratio) else f"{ratio:.2f}{interval}",
+        "rows/s over eager": "" if pd.isna(ratio.value) else f"{ratio.value:.2f}{interval}",
         "energy per row": _cell(row, "energy_per_row_j"),
         "evidence": "none" if pd.isna(row["energy_evidence"]) else f"{row['energy_evidence']}, {row['energy_scope']}",
         "peak memory": _cell(row, "memory_peak_b"),
