@@ -13,22 +13,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from baler_energy.foreign.rows import GIB, Value, Window, co2e, duration, energy
-from baler_energy.foreign.tool import Reader, Tool
-from baler_energy.logs import Cells, header, records
+from baler_energy.foreign.tool import Reader, Tool, has_columns
+from baler_energy.logs import Cells, records
 from baler_energy.vocabulary import JOULES_PER_KWH, Evidence, MeterName
 
 __all__ = ["TOOL"]
 
-_CORE = {"timestamp", "duration", "emissions", "energy_consumed"}
+_CORE = ("timestamp", "duration", "emissions", "energy_consumed")
 #: codecarbon assumes half of a TDP of 85 W for an unknown CPU (``external/hardware.py``, 2.x).
 _UNKNOWN_CPU_W = 42.5
 #: Largest relative difference between a row's power and this constant.
 _SAME = 1e-3
-
-
-def _looks_like(text: str) -> bool:
-    """Whether `text` is a codecarbon table."""
-    return set(header(text)) >= _CORE
 
 
 def _read(text: str, path: Path) -> Iterator[Window]:
@@ -104,4 +99,4 @@ def _absent(column: str) -> str:
     return f"the file has no value in column {column}"
 
 
-TOOL = Tool("codecarbon", "emissions.csv of codecarbon", table=Reader(_looks_like, _read), counts_gpu=True)
+TOOL = Tool("codecarbon", "emissions.csv of codecarbon", table=Reader(has_columns(*_CORE), _read), counts_gpu=True)

@@ -10,20 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from baler_energy.foreign.rows import Window, co2e, duration, energy
-from baler_energy.foreign.tool import Reader, Tool
-from baler_energy.logs import Cells, header, records
+from baler_energy.foreign.tool import Reader, Tool, has_columns
+from baler_energy.logs import Cells, records
 from baler_energy.vocabulary import JOULES_PER_KWH, Evidence, MeterName
 
 __all__ = ["TOOL"]
 
-_CORE = {"start_time", "duration(s)", "power_consumption(kWh)", "CO2_emissions(kg)"}
+_CORE = ("start_time", "duration(s)", "power_consumption(kWh)", "CO2_emissions(kg)")
 _TDP = re.compile(r"TDP:\s*(\d+(?:\.\d+)?)", re.ASCII)
 _EPOCH = re.compile(r"epoch:\s*(\d{1,9})(?!\d)", re.ASCII)
-
-
-def _looks_like(text: str) -> bool:
-    """Whether `text` is an eco2ai table."""
-    return set(header(text)) >= _CORE
 
 
 def _read(text: str, path: Path) -> Iterator[Window]:
@@ -71,4 +66,4 @@ def _assumptions(cells: Cells) -> str:
     )
 
 
-TOOL = Tool("eco2ai", "tables of eco2AI", table=Reader(_looks_like, _read))
+TOOL = Tool("eco2ai", "tables of eco2AI", table=Reader(has_columns(*_CORE), _read))

@@ -12,8 +12,8 @@ from pathlib import Path
 from baler_energy.errors import InputError
 from baler_energy.files import check_distinct
 from baler_energy.foreign.rows import Value, Window, duration, energy
-from baler_energy.foreign.tool import Reader, Tool
-from baler_energy.logs import header, number, records, unit_s
+from baler_energy.foreign.tool import Reader, Tool, begins_with
+from baler_energy.logs import number, records, unit_s
 from baler_energy.vocabulary import Evidence, MeterName
 
 __all__ = ["TOOL"]
@@ -21,11 +21,6 @@ __all__ = ["TOOL"]
 _LINE = "begin timestamp :"
 _DOMAIN = re.compile(r"(nvidia_gpu|package|core|uncore|dram)_(\d{1,4})", re.ASCII)
 _GPU = "nvidia_gpu"
-
-
-def _looks_like(text: str) -> bool:
-    """Whether `text` is a pyJoules table."""
-    return header(text, ";")[:3] == ["timestamp", "tag", "duration"]
 
 
 def _log_looks_like(text: str) -> bool:
@@ -93,7 +88,7 @@ def _reading(domain: re.Match[str], count: float) -> Value:
 TOOL = Tool(
     "pyjoules",
     "tables (;) and logs of pyJoules",
-    table=Reader(_looks_like, _read),
+    table=Reader(begins_with("timestamp", "tag", "duration", delimiter=";"), _read),
     log=Reader(_log_looks_like, _read_log),
     counts_gpu=True,
 )

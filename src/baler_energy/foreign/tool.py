@@ -5,8 +5,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from baler_energy.foreign.rows import Window
+from baler_energy.logs import header
 
-__all__ = ["Reader", "Tool"]
+__all__ = ["Reader", "Tool", "begins_with", "has_columns"]
+
+
+def has_columns(*names: str) -> Callable[[str], bool]:
+    """Recognise tables that have some columns."""
+    return lambda text: {*names} <= {*header(text)}
+
+
+def begins_with(*names: str, delimiter: str = ",") -> Callable[[str], bool]:
+    """Recognise tables by their first columns."""
+    return lambda text: header(text, delimiter)[: len(names)] == [*names]
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from baler_energy.errors import InputError
 from baler_energy.foreign.rows import Value, Window, duration, energy
-from baler_energy.foreign.tool import Reader, Tool
-from baler_energy.logs import Cells, header, local_seconds, number, records
+from baler_energy.foreign.tool import Reader, Tool, begins_with
+from baler_energy.logs import Cells, local_seconds, number, records
 from baler_energy.vocabulary import Evidence, MeterName
 
 __all__ = ["TOOL"]
@@ -34,11 +34,6 @@ class _Edges(NamedTuple):
     run: str
     start_s: float
     end_s: float
-
-
-def _looks_like(text: str) -> bool:
-    """Whether `text` is a ZeusMonitor table."""
-    return header(text)[:3] == ["start_time", "window_name", "elapsed_time"]
 
 
 def _log_looks_like(text: str) -> bool:
@@ -118,7 +113,7 @@ def _silent(edges: _Edges) -> Window:
 TOOL = Tool(
     "zeus",
     "tables of ZeusMonitor and logs of Zeus",
-    table=Reader(_looks_like, _read),
+    table=Reader(begins_with("start_time", "window_name", "elapsed_time"), _read),
     log=Reader(_log_looks_like, _read_log),
     counts_gpu=True,
 )
