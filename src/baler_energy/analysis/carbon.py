@@ -14,6 +14,7 @@ __all__ = [
     "YEAR_S",
     "carbon_intensity_g_per_kwh",
     "co2e_kg",
+    "codecarbon_file",
     "country_intensities_g_per_kwh",
     "electricity_cost",
     "embodied_co2e_kg",
@@ -100,6 +101,14 @@ def country_intensities_g_per_kwh() -> dict[str, float]:
     return {code: float(entry["carbon_intensity"]) for code, entry in sorted(_energy_mix().items())}
 
 
+def codecarbon_file(*parts: str) -> Path | None:
+    """Return the path of a file in codecarbon's folder of data; None if codecarbon is not installed."""
+    # Found without importing codecarbon, which takes more than a second.
+    spec = importlib.util.find_spec("codecarbon")
+    folders = spec and spec.submodule_search_locations
+    return Path(folders[0], "data", *parts) if folders else None
+
+
 def _meant(country: str) -> list[str]:
     """Codes in the table that a name, a code of another kind or a misspelt one may mean, at most three."""
     import pycountry  # reads its database only now
@@ -116,10 +125,8 @@ def _meant(country: str) -> list[str]:
 
 @cache
 def _energy_mix() -> dict[str, dict[str, Any]]:
-    # Found without importing codecarbon, which takes more than a second.
-    spec = importlib.util.find_spec("codecarbon")
-    if spec is None or not spec.submodule_search_locations:
+    path = codecarbon_file("private_infra", "global_energy_mix.json")
+    if path is None:
         raise UnavailableError("codecarbon is not installed; its table of carbon intensities is needed.")
-    path = Path(spec.submodule_search_locations[0]) / "data" / "private_infra" / "global_energy_mix.json"
     mix: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
     return {code: entry for code, entry in mix.items() if entry.get("carbon_intensity")}

@@ -1,14 +1,13 @@
 """Published estimates of a run's energy and CO2e from hours and watts, without measuring energy."""
 
 import csv
-import importlib.util
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
+from baler_energy.analysis.carbon import codecarbon_file
 from baler_energy.analysis.electricity import Electricity, times_of
 from baler_energy.analysis.totals import primary_readings
 from baler_energy.records import Measurement
@@ -122,10 +121,9 @@ def cpu_tdp_w(cpu_model: str | None) -> float | None:
 
 @cache
 def _tdp_table() -> dict[str, float]:
-    spec = importlib.util.find_spec("codecarbon")
-    if spec is None or not spec.submodule_search_locations:
+    path = codecarbon_file("hardware", "cpu_power.csv")
+    if path is None:
         return {}
-    path = Path(spec.submodule_search_locations[0]) / "data" / "hardware" / "cpu_power.csv"
     with path.open(newline="", encoding="utf-8") as file:
         rows = [(row["Name"], row["TDP"]) for row in csv.DictReader(file)]
     # Some rows have several powers, such as 27.29.5; the right one is unknown.
