@@ -1,11 +1,13 @@
 """Training settings, for every engine."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, Self
 
 from pydantic import Field
 
 from baler_energy.config.parameters import AXIS_DEFAULTS, Parameters, Training
+from baler_energy.errors import InputError
 from baler_energy.variants import OPTIMIZERS, load
 
 __all__ = ["TrainingSettings"]
@@ -49,3 +51,18 @@ class TrainingSettings(Training):
         names = cls.model_fields.keys() & Parameters.model_fields.keys()
         of_point = {name: value for name in names if (value := getattr(point, name)) is not None}
         return cls(seed=seed, **{"epochs": 1} | of_point | shared)
+
+    def checked(self, loss: float, epoch: int) -> float:
+        """Return the loss of an epoch.
+
+        Raises
+        ------
+        InputError
+            It is not finite.
+        """
+        if not math.isfinite(loss):
+            raise InputError(
+                f"Training diverged: the loss of epoch {epoch} is {loss}. "
+                f"Try a learning rate below {self.learning_rate:g} (--learning-rate)."
+            )
+        return loss

@@ -1,6 +1,5 @@
 """The engine ``reference``: Baler's training in plain PyTorch, as a Baler user runs it."""
 
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +20,6 @@ from baler_energy.codecs.baler.settings import TrainingSettings
 from baler_energy.codecs.baler.state import Epoch, Keeper, Learner, Patience
 from baler_energy.codecs.engines.base import Asked, Learned, Work
 from baler_energy.codecs.normalisation import Normalisation
-from baler_energy.errors import InputError
 from baler_energy.progress import announce, progress
 from baler_energy.variants import OPTIMIZERS, SCHEDULES, STARTS, load
 
@@ -204,7 +202,7 @@ def train_epochs(
     for number in progress(numbers, total=len(numbers), label="train", unit="epochs"):
         start = time.perf_counter()
         loss = epoch()
-        epochs.append(Epoch(before + number, _finite(loss, before + number, settings), time.perf_counter() - start))
+        epochs.append(Epoch(before + number, settings.checked(loss, before + number), time.perf_counter() - start))
         stop = on_epoch(epochs[-1])
         learner.after_epoch(loss)
         low_enough = settings.stop_at_loss is not None and loss <= settings.stop_at_loss
@@ -273,12 +271,3 @@ def pass_over(
         after_step()
         total += loss.item()
     return total / len(batches)
-
-
-def _finite(loss: float, epoch: int, settings: TrainingSettings) -> float:
-    if not math.isfinite(loss):
-        raise InputError(
-            f"Training diverged: the loss of epoch {epoch} is {loss}. "
-            f"Try a learning rate below {settings.learning_rate:g} (--learning-rate)."
-        )
-    return loss

@@ -14,10 +14,8 @@ from baler_energy.codecs.baler.state import Epoch
 from baler_energy.codecs.engines.base import Asked, Learned, Work
 from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.codecs.upstream import files
-from baler_energy.codecs.upstream.config import Folder
 from baler_energy.codecs.upstream.project import new_project
 from baler_energy.codecs.upstream.work import Process, baler_config, refuse_constants, workplace
-from baler_energy.errors import InputError
 
 __all__ = ["training"]
 
@@ -51,10 +49,10 @@ def training(asked: Asked) -> Iterator[Work]:
         process = Process(root, asked)
 
         def finish(result: Any) -> Learned:
-            losses = _losses(full, how.learning_rate)
+            losses = [float(loss) for loss in np.load(full.losses, allow_pickle=False)[0]]
+            epochs = tuple(Epoch(n, how.checked(loss, n), nan) for n, loss in enumerate(losses, start=1))
             features = files.read_features(full.features)
             checkpoint = files.read_checkpoint(full.model, features, table.names, table.dtypes)
-            epochs = tuple(Epoch(n, loss, nan) for n, loss in enumerate(losses, start=1))
             results = architecture.training_results(losses, len(table.data))
             return Learned(checkpoint, epochs, results | {"learning_rate": how.learning_rate})
 
@@ -68,14 +66,3 @@ def training(asked: Asked) -> Iterator[Work]:
             running=process.running,
             facts=lambda result: process.facts(result) | {"upstream_model_bytes": full.model.stat().st_size},
         )
-
-
-def _losses(project: Folder, learning_rate: float) -> list[float]:
-    losses = [float(loss) for loss in np.load(project.losses, allow_pickle=False)[0]]
-    for epoch, loss in enumerate(losses, start=1):
-        if not np.isfinite(loss):
-            raise InputError(
-                f"Training diverged: the loss of epoch {epoch} is {loss}. "
-                f"Try a learning rate below {learning_rate:g} (--learning-rate)."
-            )
-    return losses
