@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from baler_energy.config.measuring import LONGEST_S, SHORTEST_INTERVAL_S, Measurement, default_of
+from baler_energy.config.measuring import Measurement, default_of, limits_of
 from baler_energy.errors import InputError
 
 __all__ = ["SessionSettings"]
@@ -35,14 +35,13 @@ class SessionSettings:
     """Lock file that allows one measurement at a time; None: the machine-wide one."""
 
     def __post_init__(self) -> None:
-        for name, low, high in (
-            ("min_window_s", 0.0, LONGEST_S),
-            ("idle_s", 0.0, LONGEST_S),
-            ("idle_lifetime_s", 0.0, 1e9),
-            ("sample_interval_s", SHORTEST_INTERVAL_S, LONGEST_S),
-        ):
+        for name in ("min_window_s", "idle_s", "idle_lifetime_s", "sample_interval_s"):
+            low, high = limits_of(Measurement, name)
             value = getattr(self, name)
             if not low <= value <= high:
                 raise InputError(f"{name} is {value}; it must be at least {low:g} s and at most {high:g} s.")
-        if not 0 < self.contamination_limit <= 1:
-            raise InputError(f"contamination_limit is {self.contamination_limit}; it must be above 0 and at most 1.")
+        low, high = limits_of(Measurement, "contamination_limit")
+        if not low < self.contamination_limit <= high:
+            raise InputError(
+                f"contamination_limit is {self.contamination_limit}; it must be above {low:g} and at most {high:g}."
+            )
