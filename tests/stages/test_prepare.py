@@ -233,6 +233,18 @@ def test_values_that_are_not_numbers(
 
 
 @pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--rows=1", "--rows 1: should be greater than or equal to 2"),
+        ("--held-out=1.5", "--held-out 1.5: should be less than or equal to 1"),
+    ],
+)
+def test_numbers_of_rows_have_the_limits_of_a_study(tmp_path: Path, option: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        run("--input", "a.npz", "--rows", "5", option, "--out", tmp_path / "table.npz")
+
+
+@pytest.mark.parametrize(
     ("name", "options", "columns"),
     [
         ("cms_dimuon2012_20000.npz", (), 10),

@@ -13,7 +13,7 @@ from baler_energy.config.parameters import Config
 from baler_energy.config.texts import filled
 from baler_energy.errors import InputError
 
-__all__ = ["add_options", "option", "option_words", "options_of"]
+__all__ = ["add_options", "option", "option_words", "options_of", "reader"]
 
 _OR_ZERO: Any = Annotated[float, Field(ge=0)]
 
@@ -63,7 +63,7 @@ def add_options(
         shown = default if name in unset else "%(default)s"
         group.add_argument(
             option(name),
-            type=_reader(name, _OR_ZERO if name in or_zero else hints[name]),
+            type=reader(name, _OR_ZERO if name in or_zero else hints[name]),
             default=None if name in unset else default,
             metavar="S" if name.endswith("_s") else _metavar(field.annotation),
             help=help_text if default is None else f"{help_text} (default: {shown})",
@@ -97,7 +97,8 @@ def option_words(name: str, values: Iterable[str]) -> list[str]:
     return words
 
 
-def _reader(name: str, kind: Any) -> Any:
+def reader(name: str, kind: Any) -> Any:
+    """Return the type of an option, which refuses what the type of its parameter does not allow; see `add_options`."""
     adapter: TypeAdapter[Any] = TypeAdapter(kind, config=ConfigDict(allow_inf_nan=False))
 
     def read(text: str) -> Any:

@@ -40,9 +40,11 @@ __all__ = [
     "AppliesTo",
     "Config",
     "Count",
+    "HeldOut",
     "LearningRate",
     "Name",
     "Parameters",
+    "Rows",
     "Shown",
     "Training",
     "applicable",
@@ -82,6 +84,8 @@ def _at_most(most: int) -> AfterValidator:
 
 Count = Annotated[int, Field(ge=1), _at_most(10**12)]
 LearningRate = Annotated[float, Field(gt=0, le=1)]
+Rows = Annotated[int, Field(ge=2)] | Literal["all"]
+HeldOut = Annotated[float, Field(ge=0, le=1)]
 
 
 def _checked(read: Callable[[str], object]) -> AfterValidator:
@@ -161,9 +165,7 @@ class Parameters(Config):
 
     dataset: Annotated[Name, Shown("name of the dataset in the study")]
     """Dataset, by its name under ``data``; by default all of them."""
-    rows: Annotated[
-        Annotated[int, Field(ge=2)] | Literal["all"], Shown("rows of the table", phrase="{:,} rows", label="Rows")
-    ]
+    rows: Annotated[Rows, Shown("rows of the table", phrase="{:,} rows", label="Rows")]
     """Rows of the table, nested subsets of one sample; ``all``: every row that is not held out (``held_out``)."""
     transform: Annotated[
         Transform,

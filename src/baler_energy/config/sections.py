@@ -175,7 +175,7 @@ class Training(parameters.Training):
 
     learning_rate: parameters.LearningRate | None = None
     """Default of the axis ``learning_rate``."""
-    held_out: Annotated[float, Field(ge=0, le=1)] = 0.2
+    held_out: parameters.HeldOut = 0.2
     """Held-out rows, on which no codec is trained, as a fraction of the rows of the table; errors on both are reported.
     They are taken in addition to ``rows``, as far as the dataset has more; ``rows: all`` uses all others. 0: none."""
 

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from baler_energy.config.options import add_options
+from baler_energy.config.options import add_options, reader
 from baler_energy.config.own_file import OwnFile
+from baler_energy.config.parameters import HeldOut, Rows
 from baler_energy.config.texts import FILES, one_of
 from baler_energy.data.checks import check_columns
 from baler_energy.data.ingest import tables_from_file, tables_from_shards
@@ -16,7 +17,7 @@ from baler_energy.file_states import file_state
 from baler_energy.files import from_json, output_file, refuse_source, write_json
 from baler_energy.formats import FILE_FORMATS, Request
 from baler_energy.progress import announce
-from baler_energy.stages.file_options import add_file_arguments, number_type, request_of
+from baler_energy.stages.file_options import add_file_arguments, request_of
 
 __all__ = ["EPILOG", "HELD_OUT", "HELP", "add_arguments", "prepare_file", "prepare_generated", "run", "summary"]
 
@@ -46,13 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="shards, or one file or URL (root://, http:// for ROOT)",
     )
     parser.add_argument("--generated", action="store_true", help="the inputs are shards of `baler-energy generate`")
-    parser.add_argument("--rows", type=_row_count, required=True, metavar="N|all", help="number of rows")
+    parser.add_argument("--rows", type=reader("rows", Rows), required=True, metavar="N|all", help="number of rows")
     parser.add_argument(
         "--out", type=output_file, required=True, help="the table to write (npz); also writes a json next to it"
     )
     parser.add_argument(
         "--held-out",
-        type=number_type(0, 1),
+        type=reader("held_out", HeldOut),
         metavar="X",
         help="also write held-out.npz next to the table, with other rows, up to X times as many; with --rows all, they "
         "are left out of the table",
@@ -71,17 +72,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
+    rows = None if args.rows == "all" else args.rows
     if args.generated:
         foreign = [name for name in _OF_A_FILE if getattr(args, name) not in (None, Request().layout)]
         if foreign:
             raise InputError(f"--{foreign[0]}: cannot be combined with --generated.")
-        prepare_generated(
-            [Path(path) for path in args.input], args.rows, args.out, held_out=args.held_out, needed=args.needed
-        )
+        prepare_generated(list(map(Path, args.input)), rows, args.out, held_out=args.held_out, needed=args.needed)
         return
     if len(args.input) > 1:
         raise InputError(f"--input: {len(args.input)} files; only shards (--generated) are merged, so give one file.")
-    selected = {"rows": args.rows, "seed": args.seed or 0, "file_format": args.format, "sha256": args.sha256}
+    selected = {"rows": rows, "seed": args.seed or 0, "file_format": args.format, "sha256": args.sha256}
     prepare_file(args.input[0], request_of(args), args.out, held_out=args.held_out, needed=args.needed, **selected)
 
 
@@ -184,15 +184,6 @@ def _write(tables: tuple[Table, Table], out: Path, held_out: float | None, sourc
     if held_out is not None:
         print(f"{out.with_name(HELD_OUT)}: {len(rest.data):,} other rows, for errors only")
     return table
-
-
-def _row_count(text: str) -> int | None:
-    if text == "all":
-        return None
-    try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor 'all'") from None
 
 
 def _needed(text: str) -> dict[str, list[str]]:
