@@ -18,11 +18,14 @@ class GeneratorKind(NamedTuple):
         What they are, in words.
     notice
         What the report says about them if they are not physics.
+    options
+        Numbers that it takes besides rows and seed: names and meanings. Its module has their ranges and defaults.
     """
 
     module: str
     meaning: str
     notice: str = ""
+    options: Mapping[str, str] = MappingProxyType({})
 
 
 class FileFormat(NamedTuple):

@@ -51,7 +51,9 @@ _ROOT = "baler_energy"
 #: Sources of events.
 GENERATORS: Mapping[str, GeneratorKind] = {
     "pythia8": GeneratorKind(
-        f"{_ROOT}.data.pythia8", "QCD dijets at 8 TeV from Pythia 8, clustered by FastJet; extra ``pythia``"
+        f"{_ROOT}.data.pythia8",
+        "QCD dijets at 8 TeV from Pythia 8, clustered by FastJet; extra ``pythia``",
+        options={"pt_hat_min": "minimum transverse momentum of the hard scatter (GeV)"},
     ),
     "toy": GeneratorKind(
         f"{_ROOT}.data.toy",

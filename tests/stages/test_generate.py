@@ -36,8 +36,6 @@ def test_a_toy_shard_from_the_command_line(tmp_path: Path) -> None:
         ({"--rows": "10000000000000000000"}, "--rows 10000000000000000000: must be from 1 to 1,000,000,000,000"),
         ({"--seed": "-1"}, "--seed -1"),
         ({"--seed": "900000000"}, "--seed 900000000"),
-        ({"--pt-hat-min": "0"}, "--pt-hat-min 0"),
-        ({"--pt-hat-min": "nan"}, "--pt-hat-min"),
     ],
 )
 @pytest.mark.parametrize("source", ["toy", "pythia8"])
@@ -48,8 +46,16 @@ def test_options_out_of_range(tmp_path: Path, source: str, change: dict[str, str
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("value", ["0", "nan", "1001"])
+def test_a_minimum_of_the_hard_scatter_that_is_out_of_range(tmp_path: Path, value: str) -> None:
+    options = ("--source", "pythia8", "--rows", "5", "--seed", "1", "--out", str(tmp_path / "s.npz"))
+    with pytest.raises(InputError, match=f"--pt-hat-min {float(value)}: must be from 1 to 1000 GeV"):
+        run(*options, "--pt-hat-min", value)
+    assert not list(tmp_path.iterdir())
+
+
 def test_toy_data_have_no_hard_scatter(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="--pt-hat-min"):
+    with pytest.raises(InputError, match="--pt-hat-min: not supported by source 'toy'"):
         run("--source", "toy", "--rows", "5", "--seed", "1", "--pt-hat-min", "20", "--out", str(tmp_path / "s.npz"))
 
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from baler_energy.data.columns import JET_COLUMNS, JET_DTYPES, PARTICLE_KINDS, assemble
 from baler_energy.data.table import Table
-from baler_energy.errors import BalerEnergyError, UnavailableError
+from baler_energy.errors import BalerEnergyError, InputError, UnavailableError
 from baler_energy.progress import announce, progress
 from baler_energy.signals import exit_code, guarding
 from baler_energy.temporaries import temporary_folder
@@ -37,7 +37,8 @@ _RADIUS = 0.5
 _JET_PT_MIN_GEV = 3.0
 _ACCEPTANCE_ETA = 5.0
 _HF_ETA = 3.0
-_PT_HAT_MIN_GEV = 20.0
+# Default of the option ``pt_hat_min``, and its range.
+_PT_HAT_MIN_GEV, _LOWEST_GEV, _HIGHEST_GEV = 20.0, 1.0, 1000.0
 # An event has about 15 jets; batches are so small that the last one wastes little.
 _EVENTS_PER_BATCH = 50
 _PHOTON, _ELECTRON, _MUON, _NEUTRINOS = 22, 11, 13, (12, 14, 16)
@@ -145,7 +146,7 @@ def missing() -> str | None:
     return _needs(f"{' and '.join(absent)}, not installed here") if absent else None
 
 
-def generate(rows: int, seed: int, pt_hat_min_gev: float | None = None) -> Table:
+def generate(rows: int, seed: int, pt_hat_min: float = _PT_HAT_MIN_GEV) -> Table:
     """Generate jets in a separate process, so that the packages' libraries stay out of this one.
 
     Parameters
@@ -153,10 +154,10 @@ def generate(rows: int, seed: int, pt_hat_min_gev: float | None = None) -> Table
     rows
         Number of jets, exactly.
     seed
-        From 0 to 899,999,999. The same seed gives the same jets on the same type of CPU; jets from different types
-        differ by less than 1e-6.
-    pt_hat_min_gev
-        Minimum transverse momentum of the hard scatter; None: 20 GeV.
+        Seed of Pythia. The same seed gives the same jets on the same type of CPU; jets from different types differ by
+        less than 1e-6.
+    pt_hat_min
+        Minimum transverse momentum of the hard scatter (GeV).
 
     Returns
     -------
@@ -165,17 +166,20 @@ def generate(rows: int, seed: int, pt_hat_min_gev: float | None = None) -> Table
 
     Raises
     ------
+    InputError
+        The minimum is out of range.
     UnavailableError
         Pythia 8 or FastJet is not installed.
     BalerEnergyError
         The process failed.
     """
+    if not _LOWEST_GEV <= pt_hat_min <= _HIGHEST_GEV:
+        raise InputError(f"--pt-hat-min {pt_hat_min}: must be from {_LOWEST_GEV:g} to {_HIGHEST_GEV:g} GeV.")
     if reason := missing():
         raise UnavailableError(reason)
-    threshold_gev = _PT_HAT_MIN_GEV if pt_hat_min_gev is None else pt_hat_min_gev
     with temporary_folder() as folder:
         out = folder / "jets.npz"
-        options = ["--rows", str(rows), "--seed", str(seed), "--pt-hat-min", str(threshold_gev), "--out", str(out)]
+        options = ["--rows", str(rows), "--seed", str(seed), "--pt-hat-min", str(pt_hat_min), "--out", str(out)]
         with guarding() as guard_from:
             code = exit_code([sys.executable, "-m", __name__, *options], guard_from, stdout=sys.stderr)
         if code != 0:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from baler_energy.data.columns import JET_COLUMNS, JET_DTYPES, assemble
 from baler_energy.data.table import Table
-from baler_energy.errors import InputError
 
 __all__ = ["LABEL", "generate", "missing"]
 
@@ -45,7 +44,7 @@ def missing() -> None:
     """Return None: nothing but NumPy is required."""
 
 
-def generate(rows: int, seed: int, pt_hat_min_gev: float | None = None) -> Table:
+def generate(rows: int, seed: int) -> Table:
     """Make a table of toy jets.
 
     Parameters
@@ -54,22 +53,13 @@ def generate(rows: int, seed: int, pt_hat_min_gev: float | None = None) -> Table
         Number of jets.
     seed
         Seed of NumPy's default generator; the same seed gives the same table.
-    pt_hat_min_gev
-        Must be None: there is no hard scatter.
 
     Returns
     -------
     Table
         Shape (rows, 24). The seven energies sum to sqrt((pt cosh eta)^2 + mass^2) within float32 rounding; a kind only
         has constituents if it has energy, and vice versa.
-
-    Raises
-    ------
-    InputError
-        A threshold is given.
     """
-    if pt_hat_min_gev is not None:
-        raise InputError("--pt-hat-min: toy data have no hard scatter. Leave it out, or use an event generator.")
     rng = np.random.default_rng(seed)
     pt = _PT_MIN_GEV * (1.0 + rng.pareto(2.6, rows))
     eta = np.clip(rng.normal(0.0, 2.1, rows), -4.9, 4.9) + rng.uniform(-0.05, 0.05, rows)

@@ -15,10 +15,12 @@ EPILOG = """examples:
   baler-energy generate --source toy --rows 1000 --seed 1 --out shard-1.npz
 """
 
-#: Seeds must be below this, as in Pythia.
+#: Seeds must be below this for every source, as in Pythia.
 _SEED_LIMIT = 900_000_000
 #: More than any memory holds.
 _MOST_ROWS = 10**12
+#: Options that some generators have.
+_OPTIONS = {name: meaning for kind in GENERATORS.values() for name, meaning in kind.options.items()}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,21 +28,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--source", choices=tuple(GENERATORS), required=True, help="event generator, or toy data")
     parser.add_argument("--rows", type=int, required=True, help="exact number of jets")
     parser.add_argument("--seed", type=int, required=True, help=f"from 0 to {_SEED_LIMIT - 1}; one per shard")
-    parser.add_argument(
-        "--pt-hat-min",
-        type=float,
-        metavar="GEV",
-        help="minimum transverse momentum of the hard scatter, by default that of the event generator",
-    )
+    for name, meaning in _OPTIONS.items():
+        words = f"{meaning}, by default that of the event generator"
+        parser.add_argument(_option(name), type=float, metavar="X", help=words)
     parser.add_argument("--out", type=output_file, required=True, help="the shard to write (npz)")
 
 
 def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
-    generate(args.source, args.rows, args.seed, args.out, args.pt_hat_min)
+    options = {name: value for name in _OPTIONS if (value := getattr(args, name)) is not None}
+    generate(args.source, args.rows, args.seed, args.out, **options)
 
 
-def generate(source: str, rows: int, seed: int, out: Path, pt_hat_min_gev: float | None = None) -> None:
+def generate(source: str, rows: int, seed: int, out: Path, **options: float) -> None:
     """Write a shard of exactly `rows` jets to `out`, whole or not at all.
 
     Parameters
@@ -48,9 +48,9 @@ def generate(source: str, rows: int, seed: int, out: Path, pt_hat_min_gev: float
     source
         A key of `GENERATORS`.
     rows, seed, out
-        Number of jets, seed in [0, 900,000,000), file to write.
-    pt_hat_min_gev
-        Minimum transverse momentum of the hard scatter; None: the default of the source, if it has one.
+        Number of jets, seed, file to write.
+    **options
+        Options of the source (`GeneratorKind.options`), by default its own values.
 
     Raises
     ------
@@ -65,8 +65,13 @@ def generate(source: str, rows: int, seed: int, out: Path, pt_hat_min_gev: float
         raise InputError(f"--rows {rows}: must be from 1 to {_MOST_ROWS:,}.")
     if not 0 <= seed < _SEED_LIMIT:
         raise InputError(f"--seed {seed}: must be from 0 to {_SEED_LIMIT - 1}.")
-    if pt_hat_min_gev is not None and not 1.0 <= pt_hat_min_gev <= 1000.0:
-        raise InputError(f"--pt-hat-min {pt_hat_min_gev}: must be from 1 to 1000 GeV.")
-    table = load(GENERATORS[source].module).generate(rows, seed, pt_hat_min_gev)
+    kind = GENERATORS[source]
+    if foreign := [_option(name) for name in options if name not in kind.options]:
+        raise InputError(f"{', '.join(foreign)}: not supported by source {source!r}. Leave it out.")
+    table = load(kind.module).generate(rows, seed, **options)
     table.write(out)
     print(table.words(out))
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
