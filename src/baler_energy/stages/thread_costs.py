@@ -4,15 +4,18 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from baler_energy.config.parameters import AXIS_DEFAULTS
 from baler_energy.cores import physical_cores
+from baler_energy.data.columns import JET_COLUMNS
 from baler_energy.meters.calibration import Calibrated, spread_of
 from baler_energy.variants import TIMED_ENGINE, TIMED_STEP, load
 from baler_energy.vocabulary import PRIMARY_METERS, Evidence
 
 __all__ = ["candidates", "cpu_counter", "thread_rows", "watch_threads"]
 
-#: Columns, latent columns and batch size of the timed step, as in Baler's example.
-_COLUMNS, _LATENT, _BATCH = 24, 12, 512
+#: The timed step, as in Baler's example: columns, and the defaults of the parameters.
+_COLUMNS = len(JET_COLUMNS)
+_BATCH, _PRECISION = AXIS_DEFAULTS["batch_size"], AXIS_DEFAULTS["precision"]
 #: Turns for each number of threads.
 _ROUNDS = 7
 Costs = dict[int, list[tuple[float, float | None]]]
@@ -73,11 +76,13 @@ def _step() -> Callable[[], None]:
 
     from baler_energy.codecs.baler import training
     from baler_energy.codecs.baler.architecture import Architecture
+    from baler_energy.codecs.baler.model import DTYPES
     from baler_energy.codecs.baler.settings import TrainingSettings
 
     settings = TrainingSettings(epochs=1, batch_size=_BATCH, seed=1)
-    rows = torch.rand(_BATCH, _COLUMNS, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    step = load(TIMED_STEP[0]).Step(training.new_model(Architecture(_COLUMNS, _LATENT), settings), settings)
+    architecture = Architecture.of(AXIS_DEFAULTS["model"], _COLUMNS, AXIS_DEFAULTS["compression_ratio"])
+    rows = torch.rand(_BATCH, _COLUMNS, dtype=DTYPES[_PRECISION], generator=torch.Generator().manual_seed(1))
+    step = load(TIMED_STEP[0]).Step(training.new_model(architecture, settings), settings)
     return lambda: step(rows)
 
 
@@ -109,7 +114,8 @@ def thread_rows(costs: Costs, counter: str | None) -> list[Calibrated]:
     found: dict[int, dict[str, Any]] = {n: spread_of(per_row, middle=True) for n, per_row in values.items()}
     # The largest number uses every core.
     best = min(sorted(found)[:-1] or found, key=lambda n: found[n]["value"])
-    known = {"meter": meter, "detail": f"training step of engine {TIMED_ENGINE}, 24 columns, batch 512, float64"}
+    step = f"training step of engine {TIMED_ENGINE}, {_COLUMNS} columns, batch {_BATCH}, {_PRECISION}"
+    known = {"meter": meter, "detail": step}
     rows = [known | {"component": f"threads-{n}", "quantity": quantity} | spread for n, spread in found.items()]
     what = "energy" if counted else "time, because no counter measures energy"
     why = f"least {what}, per row trained by engine {TIMED_ENGINE}, among the numbers that leave a core free"
