@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+from math import inf, nan
 
 import pytest
 from hypothesis import given
@@ -218,6 +219,12 @@ def _takes_a_number(action: argparse.Action) -> bool:
         except (TypeError, ValueError, InputError, argparse.ArgumentTypeError):
             continue
     return False
+
+
+@pytest.mark.parametrize("ratio", [0.99, 0, -2, nan, inf])
+def test_a_compression_ratio_below_one_is_refused(ratio):
+    with pytest.raises(ValueError, match="compression_ratio"):
+        Parameters(dataset="d", rows=10, epochs=1, compression_ratio=ratio)
 
 
 def test_a_changed_section_is_checked():

@@ -87,7 +87,7 @@ class PointOptions(Parameters):
         Raises
         ------
         InputError
-            The compression ratio is out of range.
+            The codec does not run on the device.
         UnavailableError
             The device is not available.
         """

@@ -114,7 +114,7 @@ class Architecture:
         Raises
         ------
         InputError
-            One of them is not allowed.
+            The model is not supported.
         """
         return network(model).sized(columns, latent_columns(columns, compression_ratio))
 
@@ -202,19 +202,16 @@ def latent_columns(columns: int, compression_ratio: float) -> int:
     columns
         Columns of the table, at least 1.
     compression_ratio
-        At least 1 (1: as many latent columns as columns); above the number of columns there is one latent column.
+        A value of the parameter (1: as many latent columns as columns). Above the number of columns there is one latent
+        column.
 
     Raises
     ------
     InputError
-        A value is out of range.
+        There is no column.
     """
     if columns < 1:
         raise InputError(f"A table needs at least one column; this one has {columns}.")
-    if not (math.isfinite(compression_ratio) and compression_ratio >= 1):
-        raise InputError(
-            f"compression ratio {compression_ratio} is not allowed: use a number of at least 1, such as 2."
-        )
     quotient = columns / compression_ratio
     nearest = round(quotient)
     if nearest >= 1 and math.isclose(quotient, nearest, rel_tol=1e-9):
