@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from baler_energy.config.parameters import AXIS_DEFAULTS
 from baler_energy.damage import check_regular
 from baler_energy.errors import InputError
 
@@ -127,7 +128,7 @@ class Config:
     type_list: Sequence[str]
     epochs: int = 5
     learning_rate: float = 1e-3
-    batch_size: int = 512
+    batch_size: int = AXIS_DEFAULTS["batch_size"]
     early_stopping_patience: int | None = None
     custom_norm: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
