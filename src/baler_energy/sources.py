@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from baler_energy.codecs.words import packing_words
+from baler_energy.codecs.words import packing_words, split_pruning
 from baler_energy.variants import (
     CHAPTERS,
     CODERS,
@@ -200,7 +200,7 @@ def _learning(codec: Codec) -> tuple[str, ...]:
     optimizer = [OPTIMIZERS[codec.optimizer]] if codec.optimizer else []
     start = STARTS[codec.start].modules if codec.start else ()
     schedule = SCHEDULES[codec.schedule].modules if codec.schedule else ()
-    kind = PRUNINGS.get(str(codec.pruning).rpartition("-")[0])
+    kind = PRUNINGS.get(split_pruning(codec.pruning)[0]) if codec.pruning else None
     pruning = [kind.module] if kind else []
     return *start, *schedule, *optimizer, *pruning
 

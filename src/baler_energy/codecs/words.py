@@ -1,8 +1,8 @@
-"""The words of the axis ``packing`` as text, such as ``quantise-0.01+zstd-3``."""
+"""Values of the axes ``packing`` and ``pruning`` as text: ``quantise-0.01+zstd-3``, ``costly-neurons-0.5``."""
 
 from typing import NamedTuple
 
-__all__ = ["PackingWord", "packing_words"]
+__all__ = ["PackingWord", "packing_words", "split_pruning"]
 
 
 class PackingWord(NamedTuple):
@@ -21,3 +21,9 @@ def packing_words(packing: str) -> tuple[PackingWord, ...]:
 def _split(word: str) -> PackingWord:
     name, hyphen, parameter = word.partition("-")
     return PackingWord(word, name, parameter if hyphen else None)
+
+
+def split_pruning(pruning: str) -> tuple[str, str]:
+    """Split a pruning into its kind and share, whether or not they are supported; ``none`` has no kind."""
+    kind, _, share = pruning.rpartition("-")
+    return kind, share

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from baler_energy.codecs.baler.architecture import Network
+from baler_energy.codecs.words import split_pruning
 from baler_energy.errors import InputError
 from baler_energy.variant_kinds import PruningKind
 from baler_energy.variants import PRUNINGS
@@ -57,7 +58,7 @@ class Pruning:
         """
         if text == "none":
             return None
-        name, _, share = text.rpartition("-")
+        name, share = split_pruning(text)
         if name not in PRUNINGS or not re.fullmatch(r"0\.\d{1,4}", share) or not float(share):
             raise InputError(
                 f"pruning {text!r} is not supported: use none, or one of {', '.join(PRUNINGS)} with the share that is "
