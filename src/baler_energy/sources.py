@@ -6,7 +6,7 @@ the loaded modules.
 
 import itertools
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
 from baler_energy.codecs.words import packing_words, split_pruning
 from baler_energy.variants import (
@@ -29,8 +29,10 @@ from baler_energy.variants import (
 )
 from baler_energy.vocabulary import Operation
 
+if TYPE_CHECKING:
+    from baler_energy.config.parameters import Parameters
+
 __all__ = [
-    "Codec",
     "analysed",
     "applied",
     "calibrated",
@@ -46,54 +48,6 @@ __all__ = [
     "stage",
     "tabulated",
 ]
-
-
-class Codec(Protocol):
-    """Anything that identifies a codec, such as a point."""
-
-    @property
-    def transform(self) -> str:
-        """A value of the axis."""
-        ...
-
-    @property
-    def engine(self) -> Any:
-        """A value of the axis; None where the transform has no engines."""
-        ...
-
-    @property
-    def start(self) -> Any:
-        """A value of the axis; None where it does not apply."""
-        ...
-
-    @property
-    def optimizer(self) -> Any:
-        """A value of the axis; None where it does not apply."""
-        ...
-
-    @property
-    def schedule(self) -> Any:
-        """A value of the axis; None where it does not apply."""
-        ...
-
-    @property
-    def pruning(self) -> Any:
-        """A value of the axis; None where it does not apply."""
-        ...
-
-    @property
-    def runtime(self) -> Any:
-        """A value of the axis; None where it does not apply."""
-        ...
-
-
-class Packed(Codec, Protocol):
-    """Anything that identifies a codec and its packing."""
-
-    @property
-    def packing(self) -> str:
-        """A value of the axis."""
-        ...
 
 
 def stage(name: str) -> str:
@@ -122,7 +76,9 @@ def calibrated(meters: Iterable[str]) -> tuple[str, ...]:
     return stage("calibrate"), *TIMED_STEP, *meter_modules(meters)
 
 
-def measured(operation: str, codec: Packed, meters: Iterable[str] = (), file_format: str = PREPARED) -> tuple[str, ...]:
+def measured(
+    operation: str, codec: "Parameters", meters: Iterable[str] = (), file_format: str = PREPARED
+) -> tuple[str, ...]:
     """Modules behind an operation, including those of the engine if it implements the operation.
 
     ``file_format`` is the format of the file that is compressed or decompressed.
@@ -145,28 +101,28 @@ def _of_own_file(file_format: str) -> tuple[str, ...]:
     return () if file_format == PREPARED else (about.module, *about.packed_with)
 
 
-def applied(point: Packed, meters: Iterable[str]) -> tuple[str, ...]:
+def applied(point: "Parameters", meters: Iterable[str]) -> tuple[str, ...]:
     """Modules behind a codec's compression, decompression and errors."""
     both = (*measured("compress", point, meters), *measured("decompress", point, meters))
     return stage("apply"), stage("evaluate"), *both
 
 
-def separate_parts(point: Packed, meters: Iterable[str]) -> tuple[str, ...]:
+def separate_parts(point: "Parameters", meters: Iterable[str]) -> tuple[str, ...]:
     """Modules behind the costs of layers and data movements."""
     return stage("parts"), *_operations(point), *_coders(point.packing), *meter_modules(meters)
 
 
-def profiled(point: Packed, profiler: str) -> tuple[str, ...]:
+def profiled(point: "Parameters", profiler: str) -> tuple[str, ...]:
     """Modules behind a profile."""
     return stage("profile"), *_operations(point), *_coders(point.packing), PROFILERS[profiler].module
 
 
-def peer(codec: Packed, tool: str, meters: Iterable[str]) -> tuple[str, ...]:
+def peer(codec: "Parameters", tool: str, meters: Iterable[str]) -> tuple[str, ...]:
     """Modules behind a training that is also measured by another tool."""
     return stage("peer"), PEERS[tool].module, *measured("train", codec, meters)
 
 
-def analysed(name: str, codecs: Iterable[Codec]) -> tuple[str, ...]:
+def analysed(name: str, codecs: Iterable["Parameters"]) -> tuple[str, ...]:
     """Modules behind a stage that reads the results of codecs and needs their descriptions."""
     modules = (TRANSFORMS[one.transform][one.engine]["about"] for one in codecs)
     return stage(name), *dict.fromkeys(itertools.chain.from_iterable(modules))
@@ -187,7 +143,7 @@ def reported() -> tuple[str, ...]:
     return stage("report"), *(module for modules in CHAPTERS.values() for module in modules)
 
 
-def _operations(codec: Codec) -> tuple[str, ...]:
+def _operations(codec: "Parameters") -> tuple[str, ...]:
     """Modules for profiling a codec: its own profiling modules if it has them, else those of its operations."""
     operations = TRANSFORMS[codec.transform][codec.engine]
     if "profile" in operations:
@@ -195,7 +151,7 @@ def _operations(codec: Codec) -> tuple[str, ...]:
     return *(module for modules in operations.values() for module in modules), *_learning(codec)
 
 
-def _learning(codec: Codec) -> tuple[str, ...]:
+def _learning(codec: "Parameters") -> tuple[str, ...]:
     """Modules of a training's start, schedule, optimizer and pruning."""
     optimizer = [OPTIMIZERS[codec.optimizer]] if codec.optimizer else []
     start = STARTS[codec.start].modules if codec.start else ()
@@ -205,7 +161,7 @@ def _learning(codec: Codec) -> tuple[str, ...]:
     return *start, *schedule, *optimizer, *pruning
 
 
-def _running(codec: Codec) -> tuple[str, ...]:
+def _running(codec: "Parameters") -> tuple[str, ...]:
     """Modules of the runtime that computes a trained network."""
     module = RUNTIMES[codec.runtime].module if codec.runtime else None
     return (module,) if module else ()

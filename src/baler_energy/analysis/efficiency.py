@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 
 from baler_energy.analysis.schema import POINT
 from baler_energy.codecs.engines import engine_of
-from baler_energy.config.parameters import AXES
+from baler_energy.config.parameters import AXES, Parameters
 from baler_energy.vocabulary import OPERATIONS, Evidence, Operation, Quantity
 
 __all__ = ["ALPHA", "KEYS", "absent", "metrics"]
@@ -186,7 +185,7 @@ def _macs(run: Record) -> _Value:
     if run["operation"] in (Operation.TRAIN, Operation.FORWARD):
         return _ratio(_known(run["flops"], "the run did not record its operations"), 2.0)
     parameters = {name: None if pd.isna(run[name]) else run[name] for name in (*AXES, "columns", "latent_columns")}
-    per_row = engine_of(SimpleNamespace(**parameters)).macs(run["operation"], parameters)
+    per_row = engine_of(Parameters.model_construct(**parameters)).macs(run["operation"], parameters)
     return _Missing(per_row) if isinstance(per_row, str) else float(run["rows"]) * per_row
 
 

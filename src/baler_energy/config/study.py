@@ -10,7 +10,6 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Annotated, Any, Literal, Self
 
 import yaml
@@ -373,7 +372,8 @@ class Study(Config):
 def _resolved(values: Mapping[str, Any]) -> dict[str, Any]:
     """Set parameters that do not apply to null, and the device of a codec without a choice to its default."""
     known = applicable(values)
-    return known if len(devices_of(SimpleNamespace(**known))) > 1 else known | {"device": AXIS_DEFAULTS["device"]}
+    devices = devices_of(Parameters.model_construct(**known))
+    return known if len(devices) > 1 else known | {"device": AXIS_DEFAULTS["device"]}
 
 
 def load_study(config: Mapping[str, Any] | Path | Sequence[Path]) -> Study:

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from baler_energy.codecs.engines.base import WARM_UP_BATCHES, Work
+from baler_energy.config.parameters import Parameters
 from baler_energy.files import check_outputs, discard, write_parquet
 from baler_energy.meters.base import Meter, prepare
 from baler_energy.meters.options import make_meters, session_settings
@@ -169,7 +169,7 @@ def write_record(
         The record.
     """
     meters = [reading.meter for reading in outcome.readings]
-    codec = SimpleNamespace(**parameters)
+    codec = Parameters.model_construct(None, **parameters)
     made_with = provenance(*measured(operation.value, codec, meters, file_format))
     job = made_with["slurm"]
     if job and job["exclusive"] is False:

@@ -5,12 +5,12 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import TypeAdapter
 
+from baler_energy.config.parameters import Parameters
 from baler_energy.data.table import Table
 from baler_energy.files import discard
 from baler_energy.fingerprint import fingerprint
@@ -33,7 +33,7 @@ def training_key(table: Table, parameters: Mapping[str, Any], meters: Iterable[s
     import torch
 
     facts = [table.names, list(map(str, table.dtypes)), dict(parameters), torch.__version__]
-    codec = SimpleNamespace(**parameters)
+    codec = Parameters.model_construct(**parameters)
     made_with = fingerprint(*measured("train", codec, meters))
     digest = hashlib.sha256(json.dumps([*facts, made_with]).encode())
     digest.update(np.ascontiguousarray(table.data).data)

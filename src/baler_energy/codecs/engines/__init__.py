@@ -10,9 +10,8 @@ from typing import Any
 
 from baler_energy.codecs.baler.runtimes import runtime_of
 from baler_energy.codecs.engines.base import Engine
-from baler_energy.config.parameters import AXIS_DEFAULTS, engines_with
+from baler_energy.config.parameters import AXIS_DEFAULTS, Parameters, engines_with
 from baler_energy.errors import InputError
-from baler_energy.sources import Codec
 from baler_energy.variants import ENGINES, RUNTIMES, TRANSFORMS, load
 from baler_energy.vocabulary import OPERATIONS, Operation
 
@@ -31,7 +30,7 @@ __all__ = [
 ]
 
 
-def engine_of(codec: Codec) -> Engine:
+def engine_of(codec: Parameters) -> Engine:
     """Describe the implementation of a codec, without loading the modules that do the work."""
     return _about(_modules(codec))
 
@@ -46,12 +45,12 @@ def options_with(able: Callable[[Engine], bool]) -> str:
     return " or ".join(f"--engine {one.name}" for one in engines() if able(one))
 
 
-def operations_of(codec: Codec) -> tuple[str, ...]:
+def operations_of(codec: Parameters) -> tuple[str, ...]:
     """Operations that a codec has, in order; a codec that learns nothing has no ``train``."""
     return tuple(operation.value for operation in OPERATIONS if operation in _modules(codec))
 
 
-def operation_of(codec: Codec, operation: str) -> Any:
+def operation_of(codec: Parameters, operation: str) -> Any:
     """Load the module with which a codec performs an operation.
 
     Raises
@@ -70,7 +69,7 @@ def trains(transform: str) -> bool:
     return any(Operation.TRAIN in modules for modules in TRANSFORMS[transform].values())
 
 
-def profiles_itself(codec: Codec) -> bool:
+def profiles_itself(codec: Parameters) -> bool:
     """Whether a codec is profiled by a module of its own, because it runs in another process."""
     return "profile" in _modules(codec)
 
@@ -115,7 +114,7 @@ def refuse_runtime(point: Any, work: str) -> None:
         raise InputError(f"--runtime {point.runtime}: {work} is only available without another runtime.")
 
 
-def devices_of(codec: Codec) -> tuple[str, ...]:
+def devices_of(codec: Parameters) -> tuple[str, ...]:
     """Devices that a codec's engine and runtime both support."""
     runtime = runtime_of(codec.runtime)
     return tuple(one for one in engine_of(codec).devices if runtime is None or one in runtime.devices)
@@ -138,7 +137,7 @@ def device_of(point: Any) -> str:
     return str(point.device)
 
 
-def _modules(codec: Codec) -> Mapping[str, tuple[str, ...]]:
+def _modules(codec: Parameters) -> Mapping[str, tuple[str, ...]]:
     return TRANSFORMS[codec.transform][codec.engine]
 
 
