@@ -6,6 +6,7 @@ A codec is a transform, which turns rows into the stored numbers, and a packing,
 - `baler`: Baler's autoencoder in plain PyTorch, and its fast engine; `upstream`: Baler itself
 - `pca`: principal components; `components`: how they are found; `identity`: no transform
 - `packing`, `coders`: the words that define how numbers are stored; `words`: their text, and that of prunings
+- `precisions`: the axis ``precision``
 - `container`: the compressed file (``.baler``); `facts`: its metadata; `digest`: its checksum
 - `streaming`: tables of any size, a block at a time; `fitted`: the interface of a codec that is ready to use
 - `tensors`: files of tensors, which PyTorch writes

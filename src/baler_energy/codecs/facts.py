@@ -11,6 +11,7 @@ from baler_energy.codecs.coders.base import Like, Steps
 from baler_energy.codecs.fitted import Fitted
 from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.codecs.packing import Packing
+from baler_energy.codecs.precisions import NUMBER_TYPES
 from baler_energy.errors import InputError
 from baler_energy.variants import FORMATS, PREPARED
 
@@ -81,7 +82,7 @@ class Facts:
         for dtype in self.dtypes:
             if np.dtype(dtype).kind not in "fiub":
                 raise ValueError(f"type {dtype!r}")
-        if self.precision not in ("float64", "float32"):
+        if self.precision not in NUMBER_TYPES:
             raise ValueError(f"precision {self.precision!r}")
         if self.latent is not None and not (isinstance(self.latent, int) and 1 <= self.latent <= columns):
             raise ValueError(f"{self.latent} latent columns of {columns}")

@@ -20,6 +20,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from baler_energy.codecs.baler.architecture import network
 from baler_energy.codecs.baler.pruning.base import Pruning
 from baler_energy.codecs.packing import Packing
+from baler_energy.codecs.precisions import PRECISIONS
 from baler_energy.config.texts import one_of, several
 from baler_energy.errors import InputError
 from baler_energy.variants import (
@@ -56,6 +57,7 @@ __all__ = [
 if TYPE_CHECKING:
     Engine = str
     Optimizer = str
+    Precision = str
     Runtime = str
     Schedule = str
     Start = str
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
 else:
     Engine = Literal[tuple(ENGINES)]
     Optimizer = Literal[tuple(OPTIMIZERS)]
+    Precision = Literal[tuple(PRECISIONS)]
     Runtime = Literal[tuple(RUNTIMES)]
     Schedule = Literal[tuple(SCHEDULES)]
     Start = Literal[tuple(STARTS)]
@@ -202,7 +205,7 @@ class Parameters(Config):
     device: Annotated[Literal["auto", "cpu", "cuda"], Shown("device that the run used: cpu or cuda")] = "auto"
     """``auto`` uses a GPU if the job finds one."""
     precision: Annotated[
-        Literal["float64", "float32", "bfloat16", "float16"],
+        Precision,
         _BALER,
         Shown("number format of parameters and arithmetic; bfloat16, float16: of products in training, else float32"),
     ] = "float64"

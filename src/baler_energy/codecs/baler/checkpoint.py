@@ -18,6 +18,7 @@ from baler_energy.codecs.baler.model import DTYPES, Autoencoder, check_parameter
 from baler_energy.codecs.baler.pruning.base import Pruning
 from baler_energy.codecs.engines.base import Asked
 from baler_energy.codecs.normalisation import Normalisation
+from baler_energy.codecs.precisions import NUMBER_TYPES
 from baler_energy.codecs.tensors import read_tensors, write_tensors
 from baler_energy.config.parameters import Parameters
 from baler_energy.damage import refusing_damage
@@ -45,7 +46,7 @@ class Checkpoint:
     architecture
         Widths, slope and skip of the network.
     precision
-        Precision of the parameters: ``float64`` or ``float32``.
+        Precision of the parameters: one of `NUMBER_TYPES`.
     """
 
     parameters: Mapping[str, Tensor]
@@ -192,7 +193,7 @@ def _build(content: Mapping[str, Any]) -> Checkpoint:
     if not all(isinstance(name, str) for name in names) or any(np.dtype(dtype).kind not in "fiub" for dtype in dtypes):
         raise ValueError(f"names {names[:3]} ..., types {dtypes[:3]} ...")
     counts = {len(names), len(dtypes), scale.shape[-1], architecture.columns}
-    if len(counts) != 1 or precision not in ("float64", "float32"):
+    if len(counts) != 1 or precision not in NUMBER_TYPES:
         raise ValueError(f"column counts disagree {sorted(counts)} or unknown precision {precision!r}")
     if len(set(names)) < len(names):
         raise ValueError("two columns have the same name")

@@ -44,8 +44,6 @@ __all__ = ["GraphedStep", "Step", "train"]
 
 Floats = NDArray[np.float64]
 
-#: Number type of the matrix products, by precision, where it differs from the parameters' type.
-_PRODUCTS = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 #: In float16, largest sum over a batch of gradients of size 1, so that neither large nor small ones leave its range.
 _LARGEST_SUM = 2.0**15
 
@@ -126,7 +124,7 @@ class Step:
         self._connect_gradients()
         self.optimizer = new_optimizer(list(model.parameters()), settings, vector=self.parameters)
         # The matrix products use the same two vectors, unless their number type differs.
-        products = _PRODUCTS.get(settings.precision, self.parameters.dtype)
+        products = getattr(torch, settings.precision)
         self._factors, self._products = self.parameters.to(products), self.gradient.to(products)
         self._layers = _layers(model.architecture, self._factors, self._products)
         self._slope = model.architecture.negative_slope

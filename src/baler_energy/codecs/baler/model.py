@@ -7,17 +7,13 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from baler_energy.codecs.baler.architecture import Architecture
+from baler_energy.codecs.precisions import PRECISIONS
 from baler_energy.errors import InputError
 
 __all__ = ["DTYPES", "Autoencoder", "check_parameters"]
 
 #: torch's number type of the parameters for each value of the axis ``precision``; only products use 16 bits.
-DTYPES = {
-    "float64": torch.float64,
-    "float32": torch.float32,
-    "bfloat16": torch.float32,
-    "float16": torch.float32,
-}
+DTYPES: Mapping[str, torch.dtype] = {name: getattr(torch, kind) for name, kind in PRECISIONS.items()}
 
 
 class Autoencoder(nn.Module):

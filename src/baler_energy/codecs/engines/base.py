@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from baler_energy.codecs.precisions import NUMBER_TYPES
 from baler_energy.config.parameters import Parameters, Training
 from baler_energy.errors import InputError
 
@@ -70,7 +71,7 @@ class Engine:
 
     name: str
     runs_as_baler: bool
-    precisions: tuple[str, ...] = ("float64", "float32")
+    precisions: tuple[str, ...] = NUMBER_TYPES
     devices: tuple[str, ...] = ("cpu", "cuda")
     reads_files: bool = False
     profilers: tuple[str, ...] | None = ()

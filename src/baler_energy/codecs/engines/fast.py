@@ -3,6 +3,7 @@
 from baler_energy.codecs.baler.macs import macs_per_row
 from baler_energy.codecs.baler.pruning.base import Pruning, refuse_both
 from baler_energy.codecs.engines.base import Engine
+from baler_energy.codecs.precisions import PRECISIONS
 from baler_energy.config.parameters import Parameters, Training
 from baler_energy.errors import InputError
 
@@ -24,7 +25,7 @@ def _refuse(point: Parameters, training: Training) -> None:
 ENGINE = Engine(
     name="fast",
     runs_as_baler=False,
-    precisions=("float64", "float32", "bfloat16", "float16"),
+    precisions=tuple(PRECISIONS),
     reads_files=True,
     profilers=("cprofile",),
     macs=macs_per_row,
