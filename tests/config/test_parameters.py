@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from baler_energy import commands
 from baler_energy.analysis.schema import POINT
 from baler_energy.cli import stage_modules
+from baler_energy.codecs.baler.settings import TrainingSettings
 from baler_energy.config.options import add_options, option, options_of
 from baler_energy.config.own_file import OwnFile
-from baler_energy.config.parameters import AXES, AXIS_DEFAULTS, Parameters, Training
+from baler_energy.config.parameters import AXES, AXIS_DEFAULTS, Parameters, Training, matters
 from baler_energy.config.sections import Axes, Reference
 from baler_energy.config.shown import column_type, phrase_of, shown
 from baler_energy.config.study import Point, load_study
@@ -219,6 +220,13 @@ def _takes_a_number(action: argparse.Action) -> bool:
         except (TypeError, ValueError, InputError, argparse.ArgumentTypeError):
             continue
     return False
+
+
+def test_parameters_that_only_matter_to_the_training_are_settings_of_it():
+    of_training = {name for name in AXES if not matters(name, "compress")}
+    assert of_training == {"epochs", "start", "learning_rate", "schedule", "optimizer"}
+    assert of_training <= TrainingSettings.model_fields.keys()
+    assert {name for name in AXES if not matters(name, "train")} == {"packing", "runtime"}
 
 
 @pytest.mark.parametrize("ratio", [0.99, 0, -2, nan, inf])

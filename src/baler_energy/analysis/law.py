@@ -14,10 +14,11 @@ from pydantic import Field, model_validator
 from baler_energy.analysis.relative_fit import Amount, Fit, fit
 from baler_energy.analysis.statistics import clean, of_simulated_machine, typical_duration_s
 from baler_energy.analysis.work import TERMS, with_work
-from baler_energy.config.parameters import Config
-from baler_energy.vocabulary import OPERATIONS, Evidence, Operation
+from baler_energy.config.parameters import AXES, Config, matters
+from baler_energy.vocabulary import OPERATIONS, Evidence
 
 __all__ = [
+    "ALIKE",
     "FORECAST_DRAWS",
     "LARGEST",
     "NO_LAW",
@@ -36,10 +37,18 @@ __all__ = [
 
 Floats = NDArray[np.floating[Any]]
 
-#: What the runs of a law have in common, and more that matters to an operation.
-_SHARED = ("operation", "machine", "transform", "engine", "device", "precision", "threads", "pruning")
-_MORE: Mapping[str, tuple[str, ...]] = {Operation.TRAIN: ("start", "schedule", "optimizer")}
-_MORE_OTHERWISE = ("packing", "runtime")
+#: Parameters in which the runs of a law may differ: the terms of the work describe them, or they do not change costs.
+_FREE = ("dataset", "rows", "model", "batch_size", "compression_ratio", "epochs", "learning_rate")
+
+
+def _alike(operation: str) -> tuple[str, ...]:
+    """Parameters that all runs of a law share, those that matter to every operation first."""
+    names = [axis for axis in AXES if axis not in _FREE and matters(axis, operation)]
+    return tuple(sorted(names, key=lambda name: not all(matters(name, one) for one in OPERATIONS)))
+
+
+#: Parameters that the runs of a law of some operation share.
+ALIKE = tuple(dict.fromkeys(name for operation in OPERATIONS for name in _alike(operation)))
 _ENERGY = ("energy_evidence", "energy_scope")
 #: Distinct points of work that a law needs.
 _LEAST_POINTS = 4
@@ -154,7 +163,7 @@ def _groups(runs: pd.DataFrame) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]
     """Yield the runs of each law with their work, and what they have in common."""
     known = usable(runs)
     for operation in OPERATIONS:
-        keys = [*_SHARED, *_MORE.get(operation, _MORE_OTHERWISE), *_ENERGY]
+        keys = ["operation", "machine", *_alike(operation), *_ENERGY]
         here = known[known["operation"] == operation]
         for key, part in here.groupby(keys, sort=True, observed=True, dropna=False):
             if _points(part) >= _LEAST_POINTS:

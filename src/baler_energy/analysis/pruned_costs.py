@@ -8,13 +8,13 @@ import pandas as pd
 from baler_energy.analysis.comparison import ratio_of_means
 from baler_energy.analysis.savings import FIXED, SETTING
 from baler_energy.analysis.statistics import clean, interval, kind_of_energy, per_row
-from baler_energy.config.parameters import AXIS_DEFAULTS
+from baler_energy.config.parameters import AXIS_DEFAULTS, matters
 from baler_energy.vocabulary import Operation
 
 __all__ = ["ALIKE", "pruned_costs"]
 
 #: Parameters besides the pruning on which the cost of applying a trained network depends.
-ALIKE = (*FIXED, "engine", "model", "precision", "batch_size", "threads", "runtime")
+ALIKE = (*FIXED, *(axis for axis in SETTING if matters(axis, Operation.COMPRESS) and axis != "pruning"))
 _OPERATIONS = (Operation.COMPRESS, Operation.DECOMPRESS)
 #: Parameters of the training that made a network, besides the pruning, on which its error depends.
 _TRAINING = [*(axis for axis in SETTING if axis not in (*ALIKE, "pruning")), "epochs"]

@@ -52,6 +52,7 @@ __all__ = [
     "applies",
     "default_schedule",
     "engines_with",
+    "matters",
 ]
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class AppliesTo:
-    """Marks a parameter that only some codecs have.
+    """Marks a parameter that only some codecs have, or that only matters to some operations.
 
     Parameters
     ----------
@@ -142,10 +143,13 @@ class AppliesTo:
         Engines that support other values than the default; None: all. The others keep the default, which is what they
         do, and not null: comparisons of engines and of settings hold all other parameters equal, and a null would have
         to equal the default in each of them.
+    operations
+        Operations on which it has an effect; None: all.
     """
 
     transforms: tuple[str, ...] | None = None
     engines: tuple[str, ...] | None = None
+    operations: tuple[str, ...] | None = None
 
 
 class Config(BaseModel):
@@ -159,6 +163,8 @@ class Config(BaseModel):
 
 
 _BALER = AppliesTo(("baler",))
+_BALERS_TRAINING = AppliesTo(("baler",), operations=("train",))
+_APPLIED = AppliesTo(operations=("compress", "decompress"))
 #: Engines that are not Baler itself, which has no other values of these parameters.
 _NOT_UPSTREAM = AppliesTo(engines=tuple(str(name) for name in ENGINES if name != UPSTREAM))
 
@@ -172,21 +178,14 @@ class Parameters(Config):
     """Rows of the table, nested subsets of one sample; ``all``: every row that is not held out (``held_out``)."""
     transform: Annotated[
         Transform,
-        Shown(
-            f"transform from rows to stored values: {one_of(TRANSFORMS)}",
-            quiet=True,
-            codec=True,
-        ),
+        Shown(f"transform from rows to stored values: {one_of(TRANSFORMS)}", quiet=True, codec=True),
     ] = "baler"
     """Transform from rows to stored values. |transforms| Axes that do not apply (engine, model, epochs, ...) are
     ignored."""
     engine: Annotated[
         Engine,
         _BALER,
-        Shown(
-            f"program that trains and applies the autoencoder: {one_of(ENGINES)}",
-            phrase="engine {}",
-        ),
+        Shown(f"program that trains and applies the autoencoder: {one_of(ENGINES)}", phrase="engine {}"),
     ] = "reference"
     """Program that trains and applies the autoencoder. |engines|"""
     model: Annotated[
@@ -227,6 +226,7 @@ class Parameters(Config):
     packing: Annotated[
         str,
         _checked(Packing.parse),
+        _APPLIED,
         _NOT_UPSTREAM,
         Shown(
             "how latents are stored: words joined by plus signs; none: as computed",
@@ -241,11 +241,13 @@ class Parameters(Config):
         Shown("threads of torch, the actual number", phrase="{} thread{s}"),
     ] = "auto"
     """Threads of torch; ``auto``: all physical cores of the job, within a container's CPU quota, except one."""
-    epochs: Annotated[Count, _BALER, Shown("passes over the table in training", phrase="{} epoch{s}", codec=True)]
+    epochs: Annotated[
+        Count, _BALERS_TRAINING, Shown("passes over the table in training", phrase="{} epoch{s}", codec=True)
+    ]
     """Passes over the table in training."""
     start: Annotated[
         Start,
-        _BALER,
+        _BALERS_TRAINING,
         _NOT_UPSTREAM,
         Shown(
             f"parameters that training starts from: {one_of(STARTS)}",
@@ -257,7 +259,7 @@ class Parameters(Config):
     """Parameters that training starts from: |starts|. Their computation is part of the measured training."""
     learning_rate: Annotated[
         LearningRate | None,
-        _BALER,
+        _BALERS_TRAINING,
         Shown(
             "learning rate, the largest of a schedule; null: the default",
             phrase="learning rate {}",
@@ -268,7 +270,7 @@ class Parameters(Config):
     """Learning rate, or the largest one of a schedule; by default that of the optimizer (docs/engines.md)."""
     schedule: Annotated[
         Schedule,
-        _BALER,
+        _BALERS_TRAINING,
         _NOT_UPSTREAM,
         Shown(
             f"how the learning rate changes: {one_of(SCHEDULES)}",
@@ -280,7 +282,7 @@ class Parameters(Config):
     """How the learning rate changes: |schedules|."""
     optimizer: Annotated[
         Optimizer,
-        _BALER,
+        _BALERS_TRAINING,
         _NOT_UPSTREAM,
         Shown(
             "optimizer of the training",
@@ -293,6 +295,7 @@ class Parameters(Config):
     runtime: Annotated[
         Runtime,
         _BALER,
+        _APPLIED,
         AppliesTo(engines=("reference",)),
         Shown("runtime that computes the trained network when it is applied", phrase="runtime {}", quiet=True),
     ] = "eager"
@@ -327,6 +330,12 @@ def applicable(values: Mapping[str, Any]) -> dict[str, Any]:
 def applies(name: str, transform: str) -> bool:
     """Whether a parameter applies to a transform."""
     return all(mark.transforms is None or transform in mark.transforms for mark in _marks(name))
+
+
+@cache
+def matters(name: str, operation: str) -> bool:
+    """Whether a parameter has an effect on an operation."""
+    return all(mark.operations is None or operation in mark.operations for mark in _marks(name))
 
 
 @cache

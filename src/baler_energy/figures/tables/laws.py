@@ -5,17 +5,19 @@ from typing import Any
 
 import pandas as pd
 
-from baler_energy.analysis.law import NO_LAW, Law, laws, with_machine
+from baler_energy.analysis.law import ALIKE, NO_LAW, Law, laws, with_machine
 from baler_energy.analysis.relative_fit import MOST_CONDITION, Fit
 from baler_energy.analysis.work import TERMS
+from baler_energy.config.parameters import AXES
 from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.readable import Row, each, unless_missing
 from baler_energy.figures.selection import device_name, parameter_text, scaled_unit
 
 __all__ = ["TABLE", "law_rows"]
 
-_ABOUT: tuple[str, ...] = ("machine", "operation", "transform", "engine", "device", "precision", "threads", "pruning")
-_ABOUT += ("start", "schedule", "optimizer", "packing", "runtime")
+_ABOUT = ("machine", "operation", *ALIKE)
+_CODEC = ("transform", "engine", "precision")
+_SETTING = tuple(axis for axis in AXES if axis in ALIKE and axis not in (*_CODEC, "device", "threads"))
 _COLUMNS: tuple[str, ...] = (*_ABOUT, "quantity", "evidence", "scope", "term", "merged", "value", "low", "high", "unit")
 _COLUMNS += ("peak", "reason", "runs", "points", "condition", "condition_merged")
 #: The peak that a term is compared with, and the column with its amount of work.
@@ -103,7 +105,7 @@ def _row(row: Row) -> dict[str, str]:
     return {
         "machine": row["machine"],
         "operation": row["operation"],
-        "codec": " ".join(str(row[name]) for name in ("transform", "engine", "precision") if pd.notna(row[name])),
+        "codec": " ".join(str(row[name]) for name in _CODEC if pd.notna(row[name])),
         "setting": _setting(row),
         "run on": device_name(row["device"]),
         "threads": parameter_text(row["threads"]),
@@ -118,8 +120,7 @@ def _row(row: Row) -> dict[str, str]:
 
 
 def _setting(row: Row) -> str:
-    names = ("start", "schedule", "optimizer", "packing", "runtime", "pruning")
-    return " ".join(str(row[name]) for name in names if pd.notna(row[name]) and row[name] != "none") or "-"
+    return " ".join(str(row[name]) for name in _SETTING if pd.notna(row[name]) and row[name] != "none") or "-"
 
 
 def _value(row: Row) -> str:
