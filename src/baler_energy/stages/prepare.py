@@ -33,7 +33,7 @@ A smaller number of rows is a subset of a larger one. table.json, next to the ta
 #: Rows that no codec is trained on, for errors only.
 HELD_OUT = "held-out.npz"
 #: Options that only apply to a user's file.
-_OF_A_FILE = ("format", "tree", "columns", "layout", "leading", "sha256", "seed")
+_OF_A_FILE = tuple(name for name in OwnFile.model_fields if name not in ("source", "path"))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
