@@ -86,8 +86,9 @@ def measured(
     own = TRANSFORMS[codec.transform][codec.engine]
     more = _learning(codec) if operation == Operation.TRAIN else _running(codec)
     if operation in (Operation.COMPRESS, Operation.DECOMPRESS):
-        more = (*more, *_coders(codec.packing), *_of_own_file(file_format))
-    return stage(operation), *own["about"], *own.get(operation, ()), *more, *meter_modules(meters)
+        more = (*more, *_coders(codec.packing))
+    performing = _for_format(own.get(operation, ()), file_format)
+    return stage(operation), *own["about"], *performing, *more, *meter_modules(meters)
 
 
 def _coders(packing: str) -> tuple[str, ...]:
@@ -95,10 +96,12 @@ def _coders(packing: str) -> tuple[str, ...]:
     return tuple(module for word in packing_words(packing) for module in CODERS[word.name])
 
 
-def _of_own_file(file_format: str) -> tuple[str, ...]:
-    """Modules of the format of a user's file; those of prepared tables are listed with the engines that read them."""
+def _for_format(modules: tuple[str, ...], file_format: str) -> tuple[str, ...]:
+    """Replace the module of prepared tables, which engines that read files list, by those of another format."""
+    if file_format == PREPARED:
+        return modules
     about = FORMATS[file_format]
-    return () if file_format == PREPARED else (about.module, *about.packed_with)
+    return *(name for name in modules if name != FORMATS[PREPARED].module), about.module, *about.packed_with
 
 
 def applied(point: "Parameters", meters: Iterable[str]) -> tuple[str, ...]:

@@ -121,14 +121,6 @@ def test_a_new_calibration_measures_nothing_again(done):
     assert rules == DOWNSTREAM | {"calibrate", "study"}
 
 
-def test_a_calibration_that_was_deleted_is_made_again_and_measures_nothing_again(done):
-    (calibration,) = (done.root / "results" / "tiny" / "calibration").glob("*.json")
-    kept = calibration.rename(calibration.with_suffix(".kept"))
-    rules = {rule for rule, _ in done.planned(done.finished_study())}
-    kept.rename(calibration)
-    assert rules == DOWNSTREAM | {"calibrate"}
-
-
 def test_another_limit_of_contamination_measures_nothing_again(done):
     limit = done.measurement | {"contamination_limit": 0.2}
     rules = {rule for rule, _ in done.planned(done.finished_study(measurement=limit))}

@@ -96,9 +96,7 @@ def held_out_of(wildcards):
 
 @cache
 def outdated_ingredients(calibration):
-    """Modules and packages that have changed since a calibration was made; none if there is no calibration."""
-    if not Path(calibration).exists():
-        return set()
+    """Modules and packages that have changed since a calibration was made."""
     made_with = ingredients_of(Path(calibration))
     present = ingredients(*sources.calibrated(METERS))
     return {name for name in present if made_with.get(name) != present[name]}
@@ -110,7 +108,8 @@ def calibration_of(wildcards, modules):
     A new calibration describes what the machine resolves now and does not invalidate earlier measurements, so it is
     `ancient`. But if Snakemake 9.27 reruns the calibration, it does not look for other reasons to rerun the jobs that
     depend on it. So the calibration is a normal input if a module that both depend on has changed. It is a checkpoint,
-    so that Snakemake looks for other changes after it.
+    so that Snakemake looks for other changes after it. If the file was deleted and is made again, for example for a new
+    point, Snakemake 9.27 runs all jobs again that depend on it, `ancient` or not.
     """
     device = STUDY.by_path[wildcards.point].device
     calibration = rules.calibrate.output[0].format(device=device)
