@@ -35,7 +35,7 @@ def coder_gain(runs: pd.DataFrame, measure: str = "error") -> pd.DataFrame:
         other transform reaches its error.
     """
     points, repeats = codec_points(runs), in_repeats(runs)
-    trained = points[points["epochs"].notna() & (points["packing"] != "none")].sort_values(measure)
+    trained = points[points["epochs"].notna() & (points["packing"].map(packing_family) != "")].sort_values(measure)
     rows = [row for codec in trained.to_dict("records") for row in _at(points, repeats, codec, measure)]
     return pd.DataFrame(rows)
 
@@ -62,7 +62,7 @@ def _at(points: pd.DataFrame, repeats: list[pd.DataFrame], codec: dict[Any, Any]
         row = {"transform": transform} | _ratio("with_coder", packed, ratios)
         if math.isnan(row["with_coder"]):
             continue
-        plain = _ratio("without_coder", list(mine.index[mine["packing"] == "none"]), ratios)
+        plain = _ratio("without_coder", list(mine.index[mine["coder"] == ""]), ratios)
         # Only transforms have a number of latents, which the compression ratio sets.
         row["transforms"] = bool(mine["compression_ratio"].notna().any())
         row |= plain if row["transforms"] else {f"without_coder{end}": 1.0 for end in _ENDS}

@@ -1,7 +1,6 @@
 """Comparison of codecs: ratio and error of each, the best ones, and what each needs at the same error."""
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from baler_energy.analysis.statistics import clean, intervals
 from baler_energy.codecs.packing import Packing
-from baler_energy.codecs.words import packing_words
+from baler_energy.codecs.words import join_words, packing_words
 from baler_energy.config.parameters import AXES, AXIS_DEFAULTS
 from baler_energy.config.shown import number_text, phrase_of, shown
 from baler_energy.variants import NO_TRANSFORM
@@ -71,15 +70,13 @@ _READ = (
     "duration_s",
     "memory_peak_b",
 )
-#: A bound or a number of bits in a word of a packing.
-_NUMBER = re.compile(r"-\d+(?:\.\d+)?(?:e-?\d+)?")
 
 
 def packing_family(packing: str) -> str:
     """Name the family of a packing: its words without their error bounds; empty if it has no words."""
     # The level of a lossless coder stays: two levels have the same error.
-    words = (word.text for word in packing_words(packing))
-    return "+".join(word if Packing.parse(word).lossless else _NUMBER.sub("", word) for word in words)
+    words = packing_words(packing)
+    return join_words(*(word.text if Packing.parse(word.text).lossless else word.family for word in words))
 
 
 def family(row: Mapping[Any, Any]) -> str:
@@ -109,7 +106,7 @@ def _joined(row: "Mapping[Any, Any] | pd.Series[Any]", *, ratio: bool, packing: 
         transform += f" 1/{number_text(row['compression_ratio'])}"
     changed = [name for name in _OTHERS if not pd.isna(row[name]) and row[name] != AXIS_DEFAULTS[name]]
     words = [transform, *(phrase_of(name, row[name]) for name in changed)]
-    return ", ".join(filter(None, [*words, "" if packing == "none" else packing, epochs])) or "as recorded"
+    return ", ".join(filter(None, [*words, packing if packing_words(packing) else "", epochs])) or "as recorded"
 
 
 def codec_points(runs: pd.DataFrame) -> pd.DataFrame:

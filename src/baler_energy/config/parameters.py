@@ -21,6 +21,7 @@ from baler_energy.codecs.baler.architecture import network
 from baler_energy.codecs.baler.pruning.base import Pruning
 from baler_energy.codecs.packing import Packing
 from baler_energy.codecs.precisions import PRECISIONS
+from baler_energy.codecs.words import UNPACKED
 from baler_energy.config.texts import one_of, several
 from baler_energy.errors import InputError
 from baler_energy.variants import (
@@ -233,7 +234,7 @@ class Parameters(Config):
             phrase="packing {}",
             codec=True,
         ),
-    ] = "none"
+    ] = UNPACKED
     """How latents are stored, such as ``quantise-0.01+zstd``; ``none``: as computed. Words that are joined by ``+``:
     |coders|."""
     threads: Annotated[

@@ -14,7 +14,7 @@ from baler_energy.analysis.goal import Goal
 from baler_energy.codecs.coders.base import Coder, Numbers, Word
 from baler_energy.codecs.coders.bound import bound_word
 from baler_energy.codecs.engines import engine_of, operations_of
-from baler_energy.codecs.words import packing_words
+from baler_energy.codecs.words import UNPACKED, join_words, packing_words, word_text
 from baler_energy.config.parameters import Training
 from baler_energy.config.recommended import RECOMMENDED
 from baler_energy.config.shown import number_text
@@ -153,7 +153,7 @@ class Trials:
 
     def error_of(self, point: PointOptions) -> float:
         """Return the goal's error of a trained transform whose latents are stored as computed."""
-        return self._error(point.changed(packing="none"))
+        return self._error(point.changed(packing=UNPACKED))
 
     def measured(self, point: PointOptions) -> Runs:
         """Measure compressing and decompressing the sample with a codec; return its rows of ``runs`` with errors."""
@@ -178,11 +178,11 @@ class Trials:
         found = []
         kinds = _kinds() if self.goal.error else []
         for name, kind in self._in_time(kinds, 1.0, lambda one: f"the curve of {one[0]}"):
-            joined = f"+{coder}" if issubclass(kind, Numbers) else ""
+            coders = [coder] if issubclass(kind, Numbers) else []
             steps = _ladder(name)[:: -(-len(_ladder(name)) // _CURVE_STEPS)]
             words = self._in_time(steps, 1.0, least=1)
-            frame = pd.DataFrame([self._pilot(self._identity(word + joined)) for word in words])
-            frame.attrs["name"] = name + joined
+            frame = pd.DataFrame([self._pilot(self._identity(join_words(word, *coders))) for word in words])
+            frame.attrs["name"] = join_words(name, *coders)
             found.append(frame)
         return found
 
@@ -218,7 +218,7 @@ class Trials:
             if word is None:
                 self.too_coarse[name] = self._error(self._identity(_ladder(name)[-1]), "test")
                 continue
-            every = [word] if not issubclass(kind, Numbers) else [f"{word}+{coder}" for coder in _coders()]
+            every = [word] if not issubclass(kind, Numbers) else [join_words(word, one) for one in _coders()]
             ratios = {packing: self._ratio(packing) for packing in self._in_time(every, _SEARCH, str, least=1)}
             best = sorted(ratios.items(), key=lambda one: -one[1])[:_CODERS_EACH]
             found |= dict(best)
@@ -230,7 +230,7 @@ class Trials:
     def _coarsest(self, name: str, kind: type[Word], point_of: Callable[[str], PointOptions]) -> str | None:
         """Find the coarsest word of a ladder that meets the goal; None if no word does."""
         if self.goal.measure == "value" and kind.keeps_bound:
-            return f"{name}-{number_text(self.goal.error)}"
+            return word_text(name, number_text(self.goal.error))
         ladder, low = _ladder(name), 0
         high = len(ladder)
         while low < high:
@@ -245,11 +245,11 @@ class Trials:
         kinds = [(name, kind) for name, kind in _kinds() if issubclass(kind, Numbers)]
         if self.goal.measure == "value":
             bound = bound_word(self.goal.error * self._least_range())
-            packings = [f"{word}+{coder}+{bound}" for name, _ in kinds for word in _ladder(name)[_COARSE]]
+            packings = [join_words(word, coder, bound) for name, _ in kinds for word in _ladder(name)[_COARSE]]
         else:
             named = self._in_time(kinds, self._share)
             words = (self._coarsest(name, kind, lambda word: point.changed(packing=word)) for name, kind in named)
-            packings = [coder, *(f"{word}+{coder}" for word in words if word)]
+            packings = [coder, *(join_words(word, coder) for word in words if word)]
         in_time = self._in_time(packings, self._share, least=1)
         found = {packing: self._pilot(point.changed(packing=packing)) for packing in in_time}
         # A bound holds on all rows; over the range of the first rows, which can be smaller, errors are larger.

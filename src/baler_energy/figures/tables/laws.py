@@ -8,7 +8,7 @@ import pandas as pd
 from baler_energy.analysis.law import ALIKE, NO_LAW, Law, laws, with_machine
 from baler_energy.analysis.relative_fit import MOST_CONDITION, Fit
 from baler_energy.analysis.work import TERMS
-from baler_energy.config.parameters import AXES
+from baler_energy.config.parameters import AXES, AXIS_DEFAULTS
 from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.readable import Row, each, unless_missing
 from baler_energy.figures.selection import device_name, parameter_text, scaled_unit
@@ -25,6 +25,8 @@ _PEAKS = {"flop": ("matrix product", "flops"), "byte": ("memory copy", "bytes")}
 #: What identifies a machine's peaks.
 _MACHINE = ("machine", "device", "precision", "threads")
 _STATIC = "static"
+#: What a setting is not named for: nothing is packed, nothing is pruned.
+_NOTHING = (AXIS_DEFAULTS["packing"], AXIS_DEFAULTS["pruning"])
 
 
 def law_rows(tables: Tables) -> pd.DataFrame:
@@ -120,7 +122,7 @@ def _row(row: Row) -> dict[str, str]:
 
 
 def _setting(row: Row) -> str:
-    return " ".join(str(row[name]) for name in _SETTING if pd.notna(row[name]) and row[name] != "none") or "-"
+    return " ".join(str(row[name]) for name in _SETTING if pd.notna(row[name]) and row[name] not in _NOTHING) or "-"
 
 
 def _value(row: Row) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from baler_energy.codecs.packing import Packing
+from baler_energy.codecs.words import packing_words
 from baler_energy.config.shown import column_type, phrase_of
 from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.readable import Row, each, unless_missing
@@ -135,7 +136,7 @@ def unknown_source(runs: pd.DataFrame, ratio: str) -> str:
 
 def _where(row: Mapping[Any, Any]) -> str:
     epochs = row.get("epochs")
-    words = [f"{row['rows']:,} rows", f"packing {row['packing']}" if row["packing"] != "none" else ""]
+    words = [f"{row['rows']:,} rows", f"packing {row['packing']}" if packing_words(row["packing"]) else ""]
     words.append("" if epochs is None or pd.isna(epochs) else phrase_of("epochs", epochs))
     words.append(other_settings(row, _OTHERS))
     return ", ".join([row["dataset"], *filter(None, words)])
