@@ -107,10 +107,13 @@ class TrainingKind(NamedTuple):
         What it is, in words.
     modules
         Modules that change the training.
+    patient
+        Whether it waits for a plateau (``training.plateau_patience``).
     """
 
     meaning: str
     modules: tuple[str, ...] = ()
+    patient: bool = False
 
 
 class ProfilerKind(NamedTuple):

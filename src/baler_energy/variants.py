@@ -28,7 +28,7 @@ __all__ = [
     "NOTICES",
     "NO_TRANSFORM",
     "OPTIMIZERS",
-    "PATIENT_SCHEDULE",
+    "PATIENT_SCHEDULES",
     "PEERS",
     "PREPARED",
     "PROFILERS",
@@ -163,14 +163,15 @@ SCHEDULES: Mapping[str, TrainingKind] = {
     "plateau": TrainingKind(
         "lowered when the loss has not fallen for ``training.plateau_patience`` epochs, 10 if not set",
         (f"{_ROOT}.codecs.baler.schedules.plateau",),
+        patient=True,
     ),
     "one-cycle": TrainingKind(
         "once up and down over the whole training, a step at a time: PyTorch's ``OneCycleLR``",
         (f"{_ROOT}.codecs.baler.schedules.one_cycle",),
     ),
 }
-#: The schedule that waits for a plateau (``training.plateau_patience``).
-PATIENT_SCHEDULE = "plateau"
+#: Schedules that wait for a plateau; the first one is the default if its patience is set.
+PATIENT_SCHEDULES = tuple(name for name, kind in SCHEDULES.items() if kind.patient)
 #: Optimizers of Baler's autoencoder: the module that makes one, and has its default learning rate.
 OPTIMIZERS: Mapping[str, str] = {
     "adam": f"{_ROOT}.codecs.baler.optimizers.adam",

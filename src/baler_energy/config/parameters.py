@@ -27,7 +27,7 @@ from baler_energy.errors import InputError
 from baler_energy.variants import (
     ENGINES,
     OPTIMIZERS,
-    PATIENT_SCHEDULE,
+    PATIENT_SCHEDULES,
     PRUNINGS,
     RUNTIMES,
     SCHEDULES,
@@ -395,5 +395,5 @@ class Training(Config):
 
 
 def default_schedule(plateau_patience: Any) -> str:
-    """Return the schedule of trainings that do not name one: `PATIENT_SCHEDULE` if its patience is set."""
-    return AXIS_DEFAULTS["schedule"] if plateau_patience is None else PATIENT_SCHEDULE
+    """Return the schedule of trainings that do not name one: a patient one if its patience is set."""
+    return AXIS_DEFAULTS["schedule"] if plateau_patience is None else PATIENT_SCHEDULES[0]

@@ -28,7 +28,7 @@ from baler_energy.stages.options import (
 from baler_energy.stages.saved import STATE, SavedTraining, training_key
 from baler_energy.stages.stopping import StopAtGain, evidence_of
 from baler_energy.stages.summaries import measured_summary
-from baler_energy.variants import PATIENT_SCHEDULE
+from baler_energy.variants import PATIENT_SCHEDULES
 from baler_energy.vocabulary import Operation
 
 __all__ = [
@@ -90,8 +90,9 @@ def run(args: argparse.Namespace) -> None:
 def _without_effect(point: PointOptions, training: Training) -> list[str]:
     """Say which of the given options of the training change nothing at this point."""
     reasons: dict[str, str] = {}
-    if point.schedule != PATIENT_SCHEDULE:
-        reasons |= dict.fromkeys(("plateau_patience", "plateau_factor"), f"without --schedule {PATIENT_SCHEDULE}")
+    if point.schedule not in PATIENT_SCHEDULES:
+        without = f"without --schedule {' or '.join(PATIENT_SCHEDULES)}"
+        reasons |= dict.fromkeys(("plateau_patience", "plateau_factor"), without)
     if point.pruning == AXIS_DEFAULTS["pruning"]:
         reasons["fine_tuning"] = "without --pruning"
     if not applies("epochs", point.transform):
