@@ -131,9 +131,9 @@ def analysed(name: str, codecs: Iterable["Parameters"]) -> tuple[str, ...]:
     return stage(name), *dict.fromkeys(itertools.chain.from_iterable(modules))
 
 
-def drawn(chapter: str) -> tuple[str, ...]:
-    """Modules behind the figures of a chapter."""
-    return stage("figures"), *CHAPTERS[chapter]
+def drawn(chapter: str, codecs: Iterable[Codec] = ()) -> tuple[str, ...]:
+    """Modules behind the figures of a chapter, and descriptions of codecs, as some figures ask for their work."""
+    return *analysed("figures", codecs), *CHAPTERS[chapter]
 
 
 def tabulated() -> tuple[str, ...]:

@@ -50,6 +50,16 @@ def test_a_codec_without_a_network_has_neither_flops_nor_steps() -> None:
     assert found["byte"] == 8 * 3_000 * 48 and found["size"] == 3_000
 
 
+def test_principal_components_have_flops_without_a_network() -> None:
+    none = dict.fromkeys(("engine", "model", "precision", "batch_size", "epochs", "pruning"))
+    train, compress, decompress = (
+        work(point(**none, transform="pca"), operation) for operation in ("train", "compress", "decompress")
+    )
+    assert train["flop"] == 2 * 24 * 24 * 3_000 and train["byte"] == 8 * 3_000 * 24
+    assert compress["flop"] == decompress["flop"] == 2 * 24 * 12 * 3_000
+    assert work(point(**none, transform="pca", packing="bound-0.01"), "compress")["flop"] == 2 * compress["flop"]
+
+
 def test_the_work_of_a_pruned_network_is_unknown() -> None:
     found = work(point(pruning="neurons-0.5"), "train")
     assert math.isnan(found["flop"]) and math.isnan(found["byte"]) and found["step"] == 24

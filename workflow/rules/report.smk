@@ -22,7 +22,7 @@ rule figures:
         captions=lambda w: chapters.Captions(
             lambda: chapters.figures_of(w.chapter), "svg"
         ),
-        source=lambda w: fingerprint(*sources.drawn(w.chapter)),
+        source=lambda w: fingerprint(*sources.drawn(w.chapter, CODECS)),
     shell:
         "baler-energy figures --dataset {params.dataset:q} --chapter {wildcards.chapter} --out {output:q}"
         " > {log:q} 2>&1"

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 
-from baler_energy.codecs.baler.architecture import network
-from baler_energy.codecs.baler.macs import macs_per_row
+from baler_energy.codecs.engines import engine_of
 from baler_energy.vocabulary import Operation
 
 __all__ = ["TERMS", "with_work", "work"]
@@ -18,7 +18,7 @@ TERMS: Mapping[str, str] = {"job": "job", "epoch": "epoch", "step": "step", "byt
 #: Columns of ``runs`` that `work` reads.
 _READ = (
     *("rows", "columns", "latent_columns", "epochs", "epochs_run", "batch_size"),
-    *("model", "precision", "packing", "pruning"),
+    *("transform", "engine", "model", "precision", "packing", "pruning"),
 )
 #: Bytes of a number; the narrower formats of products keep their parameters in float32.
 _WIDE_B, _NARROW_B = 8, 4
@@ -39,8 +39,8 @@ def work(parameters: Mapping[str, Any], operation: str) -> dict[str, float]:
     -------
     dict
         Amount by name of `TERMS`, NaN if it does not apply or is unknown, as for a pruned network, whose widths are
-        unknown. A multiply-accumulate of the matrix products counts as two FLOPs; only networks have them. Bytes are
-        the numbers that have to move at least. Compression and decompression read or write table and latents; the
+        unknown. A multiply-accumulate of the matrix products counts as two FLOPs; codecs without them have none. Bytes
+        are the numbers that have to move at least. Compression and decompression read or write table and latents; the
         network and a batch between its layers stay in the processor's cache. Training reads the table in each pass and
         the weights in each step, and moves the output of each layer three times: written, read for the gradient, and
         that gradient. Also ``rows_passed``: rows times epochs; and ``size``: that times the multiply-accumulates per
@@ -52,7 +52,7 @@ def work(parameters: Mapping[str, Any], operation: str) -> dict[str, float]:
     passes = float(epochs or 1) if trains else 1.0
     batch = parameters["batch_size"]
     steps = passes * math.ceil(rows / batch) if batch else math.nan
-    macs, numbers = _network(parameters, operation, rows * passes, steps)
+    macs, numbers = _macs_and_numbers(parameters, operation, rows * passes, steps)
     return {
         "job": 1.0,
         "epoch": passes if trains and epochs else math.nan,
@@ -64,21 +64,20 @@ def work(parameters: Mapping[str, Any], operation: str) -> dict[str, float]:
     }
 
 
-def _network(parameters: Mapping[str, Any], operation: str, rows_passed: float, steps: float) -> tuple[float, float]:
+def _macs_and_numbers(
+    parameters: Mapping[str, Any], operation: str, rows_passed: float, steps: float
+) -> tuple[float, float]:
     """Multiply-accumulates per row and pass, and numbers that move in all passes and steps."""
     columns, trains = int(parameters["columns"]), operation == Operation.TRAIN
     latent = int(parameters["latent_columns"] or columns)
     numbers = rows_passed * (columns + (0 if trains else latent))
-    if parameters["model"] is None:
-        return math.nan, numbers
-    macs = macs_per_row(operation, parameters)
-    if isinstance(macs, str):
+    engine = engine_of(SimpleNamespace(**parameters))
+    macs, layers = engine.macs(operation, parameters), engine.layers(parameters)
+    if isinstance(layers, str):
         return math.nan, math.nan
-    if trains:
-        sizes = network(parameters["model"]).sized(columns, latent)
-        macs = sizes.training_macs
-        numbers += 3 * rows_passed * (sizes.encode_outputs + sizes.decode_outputs) + steps * sizes.parameters
-    return float(macs), numbers
+    if trains and layers is not None:
+        numbers += 3 * rows_passed * (layers.encode_outputs + layers.decode_outputs) + steps * layers.parameters
+    return math.nan if isinstance(macs, str) else float(macs), numbers
 
 
 def with_work(runs: pd.DataFrame) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from baler_energy.errors import InputError
 if TYPE_CHECKING:
     import torch
 
+    from baler_energy.codecs.baler.architecture import Architecture
     from baler_energy.codecs.baler.state import Epoch
     from baler_energy.codecs.container import Reader
     from baler_energy.data.table import Table
@@ -32,6 +33,10 @@ def _without_products(operation: str, parameters: Mapping[str, Any]) -> int | st
 
 def _refuse_nothing(point: Parameters, training: Training) -> None:
     """Accept all values."""
+
+
+def _without_layers(parameters: Mapping[str, Any]) -> "Architecture | str | None":
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +60,11 @@ class Engine:
     has_layers
         Whether its network consists of layers that can be measured separately.
     macs
-        Returns the multiply-accumulates per row of the table in the matrix products of an operation other than the
-        training, which records its own, from the record's parameters (null where they do not apply); or the reason why
-        they are unknown.
+        Returns the multiply-accumulates per row of the table, in training per epoch, in the matrix products of an
+        operation, from the record's parameters (null where they do not apply); or the reason why they are unknown.
+    layers
+        Returns the layers of its network, from the same parameters; or the reason why they are unknown; None: it has no
+        network.
     reasons
         Why it only supports the default of a parameter (`config.parameters.AppliesTo`), by name, for messages.
     refuse
@@ -77,6 +84,7 @@ class Engine:
     profilers: tuple[str, ...] | None = ()
     has_layers: bool = False
     macs: Callable[[str, Mapping[str, Any]], int | str] = _without_products
+    layers: Callable[[Mapping[str, Any]], "Architecture | str | None"] = _without_layers
     reasons: Mapping[str, str] = field(default_factory=dict)
     refuse: Callable[[Parameters, Training], None] = _refuse_nothing
     missing: Callable[[], str | None] = lambda: None

@@ -1,6 +1,6 @@
 """Baler's autoencoder: the same mathematics, at the speed of the hardware."""
 
-from baler_energy.codecs.baler.macs import macs_per_row
+from baler_energy.codecs.baler.macs import layers, macs_per_row
 from baler_energy.codecs.baler.pruning.base import Pruning, refuse_both
 from baler_energy.codecs.engines.base import Engine
 from baler_energy.codecs.precisions import PRECISIONS
@@ -29,5 +29,6 @@ ENGINE = Engine(
     reads_files=True,
     profilers=("cprofile",),
     macs=macs_per_row,
+    layers=layers,
     refuse=_refuse,
 )

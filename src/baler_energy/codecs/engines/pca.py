@@ -11,7 +11,10 @@ __all__ = ["ENGINE"]
 
 
 def _macs(operation: str, parameters: Mapping[str, Any]) -> int:
-    once = int(parameters["columns"]) * int(parameters["latent_columns"])
+    columns = int(parameters["columns"])
+    if operation == Operation.TRAIN:  # the covariance
+        return columns * columns
+    once = columns * int(parameters["latent_columns"])
     # To keep an error bound, compression also decodes.
     decodes = operation == Operation.COMPRESS and Packing.parse(parameters["packing"]).error_bound is not None
     return 2 * once if decodes else once

@@ -1,6 +1,6 @@
 """Baler's autoencoder in plain PyTorch, as a Baler user runs it."""
 
-from baler_energy.codecs.baler.macs import macs_per_row
+from baler_energy.codecs.baler.macs import layers, macs_per_row
 from baler_energy.codecs.baler.pruning.base import refuse_both
 from baler_energy.codecs.engines.base import Engine
 
@@ -12,5 +12,6 @@ ENGINE = Engine(
     profilers=None,
     has_layers=True,
     macs=macs_per_row,
+    layers=layers,
     refuse=refuse_both,
 )

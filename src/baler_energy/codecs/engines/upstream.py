@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from baler_energy.codecs.baler.macs import macs_per_row
+from baler_energy.codecs.baler.macs import layers, macs_per_row
 from baler_energy.codecs.engines.base import Engine
 from baler_energy.codecs.upstream import install
 from baler_energy.codecs.upstream.project import refuse_unsupported
@@ -29,6 +29,7 @@ ENGINE = Engine(
     precisions=("float64",),
     profilers=("cprofile",),
     macs=macs_per_row,
+    layers=layers,
     reasons={
         "packing": "it stores latents unchanged",
         "start": "it draws its parameters at random",
