@@ -262,6 +262,16 @@ def test_an_edit_of_an_engine_measures_no_other_engine_again():
     assert "baler_energy.codecs.upstream.runner" in own["upstream"] - own["reference"] - own["fast"]
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_edit_of_what_a_figure_says_about_functions_only_redraws(engine: str):
+    (calls,) = ENGINES[engine]["calls"]
+    one = codec(engine)
+    measured = (*sources.measured("train", one), *sources.applied(one, ()), *sources.separate_parts(one, ()))
+    others = (*sources.profiled(one, "cprofile"), *sources.analysed("collect", [one]), *sources.tabulated())
+    assert calls not in module.modules_behind(*measured, *others)
+    assert calls in module.modules_behind(*sources.drawn("savings", [one]))
+
+
 def test_another_version_of_scalene_only_repeats_its_own_profiles():
     def packages(profiler: str) -> set[str]:
         behind = module.modules_behind(*sources.profiled(codec("reference"), profiler))

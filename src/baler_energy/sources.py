@@ -27,7 +27,7 @@ from baler_energy.variants import (
     TIMED_STEP,
     TRANSFORMS,
 )
-from baler_energy.vocabulary import Operation
+from baler_energy.vocabulary import OPERATIONS, Operation
 
 if TYPE_CHECKING:
     from baler_energy.config.parameters import Parameters
@@ -132,8 +132,10 @@ def analysed(name: str, codecs: Iterable["Parameters"]) -> tuple[str, ...]:
 
 
 def drawn(chapter: str, codecs: Iterable[Codec] = ()) -> tuple[str, ...]:
-    """Modules behind the figures of a chapter, and descriptions of codecs, as some figures ask for their work."""
-    return *analysed("figures", codecs), *CHAPTERS[chapter]
+    """Modules behind the figures of a chapter, and what codecs declare about their work and functions for some."""
+    every = list(codecs)
+    calls = (TRANSFORMS[one.transform][one.engine].get("calls", ()) for one in every)
+    return *analysed("figures", every), *CHAPTERS[chapter], *itertools.chain.from_iterable(calls)
 
 
 def tabulated() -> tuple[str, ...]:
@@ -151,7 +153,8 @@ def _operations(codec: "Parameters") -> tuple[str, ...]:
     operations = TRANSFORMS[codec.transform][codec.engine]
     if "profile" in operations:
         return *operations["about"], *operations["profile"]
-    return *(module for modules in operations.values() for module in modules), *_learning(codec)
+    own = (operations.get(name, ()) for name in ("about", *OPERATIONS))
+    return *itertools.chain.from_iterable(own), *_learning(codec)
 
 
 def _learning(codec: "Parameters") -> tuple[str, ...]:

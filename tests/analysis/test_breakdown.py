@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import baler_energy
-from baler_energy.analysis.breakdown import CATEGORIES, REST, breakdown, over_epochs
+from baler_energy.analysis.breakdown import CATEGORIES, REST, breakdown, functions_of, over_epochs
+from baler_energy.variants import ENGINES, load
 
 LAYERS, SCALING, COLLECTING = "products and activations", "scaling and rounding", "collecting output"
 THREADS = "work in other threads"
@@ -32,17 +33,17 @@ TREE = [
 
 
 def test_the_outermost_known_function_decides() -> None:
-    found = breakdown(TREE)
+    found = breakdown(TREE, "upstream")
     known = {LAYERS: 0.4, COLLECTING: 0.2, SCALING: 0.05, "files": 0.02, REST: 0.33}
     assert found == pytest.approx(dict.fromkeys(CATEGORIES, 0.0) | known)
 
 
 def test_the_same_name_in_another_file_is_another_function() -> None:
-    assert breakdown([call("main", 1.0), call("main;decode", 0.4, "json/decoder.py")])[REST] == 1.0
+    assert breakdown([call("main", 1.0), call("main;decode", 0.4, "json/decoder.py")], "upstream")[REST] == 1.0
 
 
 def test_unknown_functions_are_rest() -> None:
-    assert breakdown([])[REST] == 1.0
+    assert breakdown([], "fast")[REST] == 1.0
 
 
 NAMES = st.sampled_from(
@@ -69,12 +70,13 @@ def trees(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 @given(trees())
 def test_shares_add_up_to_1_for_any_call_tree(rows: list[dict[str, Any]]) -> None:
-    found = breakdown(rows)
+    found = breakdown(rows, "upstream")
     assert sum(found.values()) == pytest.approx(1) and min(found.values()) >= 0
 
 
 def test_shares_that_exceed_the_whole_are_scaled() -> None:
-    found = breakdown([call("decode", 0.9, "baler/modules/models.py"), call("savez", 0.6, "numpy/lib/npyio.py")])
+    rows = [call("decode", 0.9, "baler/modules/models.py"), call("savez", 0.6, "numpy/lib/npyio.py")]
+    found = breakdown(rows, "upstream")
     assert (found[LAYERS], found["files"], found[REST]) == pytest.approx((0.6, 0.4, 0.0))
 
 
@@ -85,7 +87,7 @@ def test_waiting_for_other_threads_is_separate() -> None:
         call("compress;result;wait", 0.8, "threading.py"),
         call("compress;submit", 0.1, "concurrent/futures/thread.py"),
     ]
-    found = breakdown(tree)
+    found = breakdown(tree, "fast")
     assert (found[THREADS], found[REST]) == pytest.approx((0.9, 0.1))
 
 
@@ -99,18 +101,41 @@ def test_what_a_training_does_once_weighs_less_in_a_longer_one() -> None:
 
 @given(trees(), st.integers(1, 1000))
 def test_shares_over_epochs_add_up_to_1_and_one_epoch_changes_nothing(rows: list[dict[str, Any]], epochs: int) -> None:
-    found = breakdown(rows)
+    found = breakdown(rows, "upstream")
     assert over_epochs(found, 1) == pytest.approx(found)
     longer = over_epochs(found, epochs)
     assert sum(longer.values()) == pytest.approx(1)
     assert longer[SCALING] <= found[SCALING] + 1e-12
 
 
-def test_our_functions_of_the_table_exist() -> None:
+@pytest.mark.parametrize("engine", ENGINES)
+def test_our_functions_of_the_table_exist(engine: str) -> None:
     root = Path(baler_energy.__file__).parent
-    for functions in CATEGORIES.values():
+    for functions in functions_of(engine).values():
         for place, names in functions:
-            if place.startswith(("codecs/", "data/")):
+            if place.startswith("codecs/"):
                 tree = ast.parse((root / place).read_text(encoding="utf-8"))
                 defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
                 assert set(names) <= defined, place
+            assert not place.startswith("baler_energy/") or (root.parent / place).is_dir()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_engine_names_its_own_functions_in_known_categories(engine: str) -> None:
+    (module,) = ENGINES[engine]["calls"]
+    own = load(module).CALLS
+    assert own and set(own) <= set(CATEGORIES)
+    assert functions_of(engine).keys() == CATEGORIES.keys()
+    ((place, (name, *_)), *_) = own["loss"]
+    assert breakdown([call("main", 1.0), call(f"main;{name}", 0.4, place)], engine)["loss"] == pytest.approx(0.4)
+
+
+def test_functions_in_a_folder_have_its_category() -> None:
+    tree = [
+        call("main", 1.0),
+        call("main;wrapper", 0.5, "torch/optim/optimizer.py"),
+        call("main;rows_of", 0.2, "baler_energy/formats/npz.py"),
+        call("main;zero_grad", 0.1, "torch/optim/optimizer.py"),
+    ]
+    found = breakdown(tree, "reference")
+    assert (found["optimizer"], found["files"], found[REST]) == pytest.approx((0.5, 0.2, 0.3))

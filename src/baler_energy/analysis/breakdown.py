@@ -3,45 +3,33 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ["CATEGORIES", "REST", "breakdown", "over_epochs"]
+from baler_energy.variants import ENGINES, load
 
-#: Categories in order, each with its functions: the end of the file's path (empty: any), and names (empty: all).
-CATEGORIES: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
+__all__ = ["CATEGORIES", "REST", "breakdown", "functions_of", "over_epochs"]
+
+#: Functions: the end of the file's path or, ending with a slash, a part of it (empty: any), and names (empty: all).
+Functions = tuple[tuple[str, tuple[str, ...]], ...]
+#: Categories in order, each with the functions that engines share; engines name their own in ``CALLS``.
+CATEGORIES: Mapping[str, Functions] = {
     "products and activations": (
         ("torch/_tensor.py", ("backward",)),
         ("torch/nn/modules/module.py", ("_wrapped_call_impl", "_call_impl")),
-        ("baler/modules/models.py", ("encode", "decode", "forward")),
-        ("codecs/baler/model.py", ("encode", "decode", "forward")),
-        ("codecs/baler/fast.py", ("differentiate",)),
         ("codecs/streaming.py", ("encode", "decode")),
     ),
-    "optimizer": (("torch/optim/optimizer.py", ("wrapper", "profile_hook_step")), ("torch/optim/adam.py", ())),
-    "loss": (
-        ("baler/modules/utils.py", ("mse_sum_loss_l1", "mse_loss_l1", "mse_loss_emd_l1")),
-        ("codecs/baler/training.py", ("batch_loss",)),
-    ),
+    "optimizer": (("torch/optim/", ("wrapper", "profile_hook_step", "step", "__init__")),),
+    "loss": (),
     "drawing batches": (("tqdm/std.py", ("__iter__",)), ("torch/utils/data/dataloader.py", ())),
-    "scaling and rounding": (
-        ("baler/modules/helper.py", ("normalize", "renormalize")),
-        ("baler/modules/data_processing.py", ("find_minmax", "normalize", "renormalize_func")),
-        ("codecs/normalisation.py", ()),
-        ("codecs/native.py", ()),
-    ),
+    "scaling and rounding": (("codecs/normalisation.py", ()), ("codecs/native.py", ())),
     "collecting output": (
         ("<__array_function__ internals>", ("concatenate",)),
         ("", ("<built-in method numpy.concatenate>",)),
-        ("baler/modules/helper.py", ("detacher",)),
     ),
     "files": (
-        ("baler/modules/data_processing.py", ("load_model", "save_model")),
         ("<__array_function__ internals>", ("savez", "savez_compressed", "save")),
         ("numpy/lib/npyio.py", ()),
         ("torch/serialization.py", ()),
         ("codecs/container.py", ()),
-        ("formats/__init__.py", ()),
-        ("formats/base.py", ()),
-        ("formats/npy.py", ()),
-        ("formats/npz.py", ()),
+        ("baler_energy/formats/", ()),
     ),
     # A profile sees the thread that submits the work and waits, not the threads that do it.
     "work in other threads": (("concurrent/futures/_base.py", ("result",)), ("concurrent/futures/thread.py", ())),
@@ -52,7 +40,13 @@ REST = "rest"
 _ONCE = frozenset({"scaling and rounding", "files"})
 
 
-def breakdown(calls: Iterable[Mapping[Any, Any]]) -> dict[str, float]:
+def functions_of(engine: str) -> Mapping[str, Functions]:
+    """Return the categories in order, each with its functions: the engine's own and the shared ones."""
+    own = [load(module).CALLS for module in ENGINES[engine].get("calls", ())]
+    return {name: sum((calls.get(name, ()) for calls in own), shared) for name, shared in CATEGORIES.items()}
+
+
+def breakdown(calls: Iterable[Mapping[Any, Any]], engine: str) -> dict[str, float]:
     """Divide the time of a profiled operation among categories.
 
     On each path of the call tree, the outermost function in a category also counts for everything that it calls, so
@@ -64,19 +58,21 @@ def breakdown(calls: Iterable[Mapping[Any, Any]]) -> dict[str, float]:
     calls
         Rows of kind ``call`` of one operation from the table ``hotspots``: ``name``, ``file``, ``stack``,
         ``total_share``; callers before callees.
+    engine
+        The engine that was profiled.
 
     Returns
     -------
     dict
         Share (fraction) by category of `CATEGORIES` and `REST`; the sum is 1.
     """
-    shares = dict.fromkeys([*CATEGORIES, REST], 0.0)
+    shares, categories = dict.fromkeys([*CATEGORIES, REST], 0.0), functions_of(engine)
     inside: int | None = None
     for row in calls:
         level = str(row["stack"]).count(";")
         if inside is not None and level > inside:
             continue
-        found = _category(str(row["name"]), row["file"])
+        found = _category(categories, str(row["name"]), row["file"])
         inside = None if found is None else level
         if found is not None:
             shares[found] += float(row["total_share"])
@@ -107,10 +103,10 @@ def over_epochs(shares: Mapping[str, float], epochs: int) -> dict[str, float]:
     return {name: time / whole for name, time in times.items()}
 
 
-def _category(name: str, file: Any) -> str | None:
+def _category(categories: Mapping[str, Functions], name: str, file: Any) -> str | None:
     place = file if isinstance(file, str) else ""
-    for category, functions in CATEGORIES.items():
-        for end, names in functions:
-            if place.endswith(end) and (not names or name in names):
+    for category, functions in categories.items():
+        for path, names in functions:
+            if (path in place if path.endswith("/") else place.endswith(path)) and (not names or name in names):
                 return category
     return None

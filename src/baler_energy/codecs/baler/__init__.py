@@ -1,7 +1,7 @@
 """Baler's autoencoder, from its public description; state dicts and arrays are interchangeable with Baler's.
 
-- `architecture`: layer widths, parameter and operation counts (no torch); `macs`: the operations of compression and
-  decompression; `counts`: the same counts by other tools
+- `architecture`: layer widths, parameter and operation counts (no torch); `macs`: these, from a record's
+  parameters; `counts`: the same counts by other tools
 - `model`: the network
 - `settings`: how to train; `schedules`: how the learning rate changes; `optimizers`: what
   updates the parameters
@@ -13,5 +13,6 @@
 - `checkpoint`: the trained codec as a file
 - `runtimes`: what computes a trained network, instead of PyTorch itself
 - `in_memory`: compress and decompress in memory; `streaming`: the same for files of any size, for the engine ``fast``
+- `reference_calls`, `fast_calls`: what functions of the two engines do, for a figure
 - `layer_costs`: an operation's layers and data transfers, each run separately
 """

@@ -61,7 +61,7 @@ def times_by_category(tables: Tables) -> pd.DataFrame:
         if len(mine):
             time_s = float(part["time_per_row_s"].mean())
             one = mine[mine["run_id"] == mine["run_id"].iloc[0]].sort_index()
-            shares = breakdown(one.to_dict("records"))
+            shares = breakdown(one.to_dict("records"), str(one["engine"].iloc[0]))
             if operation == Operation.TRAIN:  # the profiler watched one epoch
                 shares = over_epochs(shares, int(point["epochs"]))
             found.append({"operation": operation, "label": label} | {k: time_s * v for k, v in shares.items()})
