@@ -131,7 +131,7 @@ def analysed(name: str, codecs: Iterable["Parameters"]) -> tuple[str, ...]:
     return stage(name), *dict.fromkeys(itertools.chain.from_iterable(modules))
 
 
-def drawn(chapter: str, codecs: Iterable[Codec] = ()) -> tuple[str, ...]:
+def drawn(chapter: str, codecs: Iterable["Parameters"] = ()) -> tuple[str, ...]:
     """Modules behind the figures of a chapter, and what codecs declare about their work and functions for some."""
     every = list(codecs)
     calls = (TRANSFORMS[one.transform][one.engine].get("calls", ()) for one in every)

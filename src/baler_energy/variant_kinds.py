@@ -129,12 +129,18 @@ class ProfilerKind(NamedTuple):
         Stage that runs it.
     besides
         What it measures in addition to the operations of a point; each has a folder of results.
+    tool
+        Its name in figures.
+    shows
+        Subjects of figures and tables that are drawn from its rows; each subject has one profiler.
     """
 
     module: str
     writes: str
     stage: str = "profile"
     besides: tuple[str, ...] = ()
+    tool: str = ""
+    shows: tuple[str, ...] = ()
 
 
 class RuntimeKind(NamedTuple):

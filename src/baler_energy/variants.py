@@ -278,28 +278,44 @@ PEERS: Mapping[str, MeterKind] = {
 #: Profilers, which show where the time goes.
 PROFILERS: Mapping[str, ProfilerKind] = {
     "cprofile": ProfilerKind(
-        f"{_ROOT}.profilers.cprofile", "profile.pstats (snakeviz opens it): functions and their call tree"
+        f"{_ROOT}.profilers.cprofile",
+        "profile.pstats (snakeviz opens it): functions and their call tree",
+        tool="cProfile",
+        shows=("functions", "calls"),
     ),
     "torch": ProfilerKind(
         f"{_ROOT}.profilers.torch_profiler",
         "trace.json (ui.perfetto.dev opens it): operators, and on a GPU kernels, copies and waiting",
+        tool="torch.profiler",
+        shows=("operators", "gpu"),
     ),
     "scalene": ProfilerKind(
         f"{_ROOT}.profilers.scalene",
         "scalene.json, scalene.html: lines, with Python, native and system time, memory and copies",
+        tool="Scalene",
+        shows=("lines",),
     ),
     "pyspy": ProfilerKind(
-        f"{_ROOT}.profilers.pyspy", "flamegraph.svg, speedscope.json (speedscope.app opens it): sampled stacks"
+        f"{_ROOT}.profilers.pyspy",
+        "flamegraph.svg, speedscope.json (speedscope.app opens it): sampled stacks",
+        tool="py-spy",
+        shows=("samples",),
     ),
-    "copies": ProfilerKind(f"{_ROOT}.profilers.copies", "lines that copy data, with the number of bytes"),
+    "copies": ProfilerKind(
+        f"{_ROOT}.profilers.copies", "lines that copy data, with the number of bytes", shows=("copies",)
+    ),
     "perf": ProfilerKind(
-        f"{_ROOT}.profilers.perf", "counters of the CPU: instructions, cycles, misses of the last cache"
+        f"{_ROOT}.profilers.perf",
+        "counters of the CPU: instructions, cycles, misses of the last cache",
+        tool="perf",
+        shows=("counters",),
     ),
     "parts": ProfilerKind(
         f"{_ROOT}.stages.parts",
         "layers and data movements, each in a measured loop",
         "parts",
         ("prepare", "machine"),
+        shows=("parts",),
     ),
 }
 #: Chapters of the report, each with the modules of its figures, in their order.

@@ -7,9 +7,20 @@ import pandas as pd
 
 from baler_energy.figures.base import NoData, Tables
 from baler_energy.figures.selection import at_point, centre_of, describe, device_name
+from baler_energy.variants import PROFILERS
 from baler_energy.vocabulary import Operation
 
-__all__ = ["absence", "of_central_engine", "one_profile", "one_run", "rows_of"]
+__all__ = ["absence", "of_central_engine", "one_profile", "one_run", "profiler_of", "rows_of", "tool_of"]
+
+
+def profiler_of(subject: str) -> str:
+    """Name the profiler whose rows show a subject (`ProfilerKind.shows`)."""
+    return next(name for name, kind in PROFILERS.items() if subject in kind.shows)
+
+
+def tool_of(subject: str) -> str:
+    """Name the profiler of a subject as its makers do."""
+    return PROFILERS[profiler_of(subject)].tool
 
 
 def rows_of(tables: Tables, profiler: str, kinds: Iterable[str]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The call tree of training from cProfile, and the one of the 2023 study."""
+"""The call tree of training, and the one of the 2023 study."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from baler_energy.figures.base import FigureSpec, Tables
 from baler_energy.figures.captions import SHARES
 from baler_energy.figures.hotspots.icicle import Block, draw_icicle, nested
-from baler_energy.figures.profiled import one_profile
+from baler_energy.figures.profiled import one_profile, profiler_of, tool_of
 from baler_energy.figures.style import COLOURS, grid, subtitle
 from baler_energy.vocabulary import Operation
 
@@ -19,6 +19,7 @@ __all__ = ["FIGURES", "draw_calls"]
 _ORIGINAL_S = 76.0
 _ORIGINAL = {"backward": 48.0, "forward": 26.0}
 _SMALLEST = 0.01
+_PROFILER, _TOOL = profiler_of("calls"), tool_of("calls")
 
 
 def draw_calls(tables: Tables) -> Figure:
@@ -27,16 +28,16 @@ def draw_calls(tables: Tables) -> Figure:
     Raises
     ------
     NoData
-        No training was profiled with cProfile.
+        No training was profiled by call.
     """
-    otherwise = "no training was profiled with cprofile"
-    found, where = one_profile(tables, "cprofile", ["call"], otherwise, Operation.TRAIN)
+    otherwise = f"no training was profiled with {_PROFILER}"
+    found, where = one_profile(tables, _PROFILER, ["call"], otherwise, Operation.TRAIN)
     shown = found[found["total_share"] >= _SMALLEST].assign(width=100 * found["total_share"])
     (root,) = nested(shown.to_dict("records"), COLOURS[2])[:1]  # type: ignore[arg-type]
     _coloured(root)
     figure, panels = grid(2, 1, 6.6, height_ratios=[9, 4])
     draw_icicle(panels[0, 0], root, deepest=9)
-    panels[0, 0].set_title(f"Ours ({_seconds(found)} s under cProfile)")
+    panels[0, 0].set_title(f"Ours ({_seconds(found)} s under {_TOOL})")
     draw_icicle(panels[1, 0], _original())
     panels[1, 0].set_title(f"The 2023 study ({_ORIGINAL_S:.0f} s; dashed: share unknown)")
     for panel in panels[:, 0]:
@@ -75,7 +76,7 @@ def _original() -> Block:
 FIGURES = (
     FigureSpec(
         "calls",
-        "Call tree of training (cProfile)",
+        f"Call tree of training ({_TOOL})",
         "Top: time that one profiled epoch spends in each function, callers above callees; functions that call one "
         "another are one block. Bottom: the call tree of the 2023 study, with the shares from its slides. "
         f"{SHARES}",

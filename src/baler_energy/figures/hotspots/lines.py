@@ -1,4 +1,4 @@
-"""Lines of code: time and memory from Scalene, and the lines that copy data."""
+"""Lines of code: time and memory, and the lines that copy data."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,26 +11,27 @@ from matplotlib.patches import Patch
 from baler_energy.figures.bars import label_end, name_rows
 from baler_energy.figures.base import FigureSpec, Tables
 from baler_energy.figures.captions import SHARES
-from baler_energy.figures.profiled import one_profile
+from baler_energy.figures.profiled import one_profile, profiler_of, tool_of
 from baler_energy.figures.selection import OPERATIONS
 from baler_energy.figures.style import COLOURS, grid, legend_below, subtitle
 
 __all__ = ["FIGURES", "draw_copies", "draw_lines"]
 
 _PARTS = {"native": COLOURS[0], "python": COLOURS[2], "system": COLOURS[3]}
+_LINES, _COPIES = profiler_of("lines"), profiler_of("copies")
 _TOP = 6
 _NAME_LENGTH = 52
 
 
 def draw_lines(tables: Tables) -> Figure:
-    """Draw the lines that take most time according to Scalene, split into Python, native code and system.
+    """Draw the lines that take most time, split into Python, native code and system.
 
     Raises
     ------
     NoData
-        No run was profiled with Scalene, or it could not run.
+        No run was profiled by line, or the profiler could not run.
     """
-    found, where = one_profile(tables, "scalene", ["line", *_PARTS], "no run was profiled with scalene")
+    found, where = one_profile(tables, _LINES, ["line", *_PARTS], f"no run was profiled with {_LINES}")
     figure = _by_operation(found, _line_bars, "Share of time (%)")
     legend_below(figure, [Patch(facecolor=colour, label=kind) for kind, colour in _PARTS.items()], columns=3)
     unknown = found.loc[found["kind"] == "line", ["memory_bytes", "bytes"]].isna().all(axis=None)
@@ -75,7 +76,7 @@ def draw_copies(tables: Tables) -> Figure:
     NoData
         No run was profiled for copies.
     """
-    found, where = one_profile(tables, "copies", ["copy"], "no run was profiled with copies")
+    found, where = one_profile(tables, _COPIES, ["copy"], f"no run was profiled with {_COPIES}")
     figure = _by_operation(found, _copy_bars, "New arrays and copies (MB)")
     subtitle(
         figure,
@@ -120,7 +121,7 @@ def _name(line: Any) -> str:
 FIGURES = (
     FigureSpec(
         "lines",
-        "Where the time goes: lines (Scalene)",
+        f"Where the time goes: lines ({tool_of('lines')})",
         "Share of time by line of this program, including what the line calls elsewhere, split into Python, native "
         "code and system. Memory and copied bytes are Scalene's estimates, from a separate run. Scalene's page "
         f"(scalene.html) is in the study's results, under profiles/. {SHARES}",

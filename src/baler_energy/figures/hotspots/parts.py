@@ -13,7 +13,7 @@ from baler_energy.figures.bars import label_end, name_rows
 from baler_energy.figures.base import FigureSpec, Tables
 from baler_energy.figures.captions import LOOPS
 from baler_energy.figures.hotspots.icicle import Block, draw_icicle
-from baler_energy.figures.profiled import one_profile
+from baler_energy.figures.profiled import one_profile, profiler_of
 from baler_energy.figures.selection import OPERATIONS, scaled_unit
 from baler_energy.figures.style import COLOURS, grid, legend_below, subtitle
 from baler_energy.vocabulary import Evidence
@@ -41,7 +41,7 @@ def parts_of(tables: Tables) -> tuple[pd.DataFrame, str]:
         The study measured no parts.
     """
     otherwise = "the study did not measure the parts of any point (profile.points)"
-    return one_profile(tables, "parts", ["whole", "peak", *_KINDS, *_OPERATORS], otherwise)
+    return one_profile(tables, profiler_of("parts"), ["whole", "peak", *_KINDS, *_OPERATORS], otherwise)
 
 
 def _cost_unit(found: pd.DataFrame) -> tuple[str, str, str]:

@@ -12,7 +12,7 @@ from baler_energy.analysis.statistics import clean, per_row
 from baler_energy.figures.bars import label_end, name_rows
 from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows, runs_and_centre
 from baler_energy.figures.engine_rows import base_label, compared, engines_at, where
-from baler_energy.figures.profiled import rows_of
+from baler_energy.figures.profiled import profiler_of, rows_of, tool_of
 from baler_energy.figures.selection import OPERATIONS, centre_of, scaled_unit
 from baler_energy.figures.style import COLOURS, grid, legend_below, subtitle
 from baler_energy.vocabulary import Operation
@@ -30,6 +30,7 @@ _LOOKS: dict[str, tuple[str, str]] = {
     "work in other threads": ("0.55", "////"),
     REST: ("0.85", ""),
 }
+_PROFILER, _TOOL = profiler_of("calls"), tool_of("calls")
 #: Share of a panel's width for the bars; the differences are written in the rest.
 _BARS = 0.58
 #: Most differences that are written next to a bar, and their smallest share of the whole difference.
@@ -53,7 +54,7 @@ def times_by_category(tables: Tables) -> pd.DataFrame:
     runs, point = runs_and_centre(tables)
     rows = clean(compared(per_row(runs), point)).dropna(subset=["time_per_row_s"])
     require_rows("the engines have no unflagged run at the study's centre", rows)
-    profiled = engines_at(rows_of(tables, "cprofile", ["call"]), point)
+    profiled = engines_at(rows_of(tables, _PROFILER, ["call"]), point)
     profiled = profiled[profiled["device"] == rows["device"].iloc[0]]
     found: list[dict[str, Any]] = []
     for (operation, label), part in rows.groupby(["operation", "label"], sort=False, observed=True):
@@ -66,7 +67,7 @@ def times_by_category(tables: Tables) -> pd.DataFrame:
                 shares = over_epochs(shares, int(point["epochs"]))
             found.append({"operation": operation, "label": label} | {k: time_s * v for k, v in shares.items()})
     if len({row["label"] for row in found}) < 2:
-        raise NoData("fewer than two engines were profiled with cprofile at the study's centre (profile.points)")
+        raise NoData(f"fewer than two engines were profiled with {_PROFILER} at the study's centre (profile.points)")
     return pd.DataFrame(found)
 
 
@@ -94,7 +95,7 @@ def draw_difference(tables: Tables) -> Figure:
     legend_below(figure, patches, columns=4)
     subtitle(
         figure,
-        f"At {where(point, rows)}. Estimate: shares of one run under cProfile (n = 1) on the first batches, "
+        f"At {where(point, rows)}. Estimate: shares of one run under {_TOOL} (n = 1) on the first batches, "
         "times the mean time per row without a profiler.",
         f"Next to each bar: its sum, and its largest differences from {base} (+ more, - less).",
         *_left_out(rows),
@@ -142,12 +143,12 @@ FIGURES = (
     FigureSpec(
         "difference",
         "Where the difference between the engines comes from",
-        "Time per row of each operation by category of work. It is an estimate: the shares that cProfile recorded in a "
+        f"Time per row of each operation by category of work. It is an estimate: the shares that {_TOOL} recorded in a "
         "separate run (n = 1) on the first batches, times the mean time per row of the measured runs, which were not "
         "profiled. A profiled training has one epoch: scaling and files count once, everything else once per epoch of "
         "the measured training. Profiling slows Python code more than compiled code. On each path of the call tree the "
         "outermost known function sets the category, so nothing counts twice. The fast engine computes its loss within "
-        "the products and folds scaling into the outer layers. cProfile does not see what runs in other threads. "
+        f"the products and folds scaling into the outer layers. {_TOOL} does not see what runs in other threads. "
         "Differences are labelled with the first word of their category.",
         draw_difference,
     ),

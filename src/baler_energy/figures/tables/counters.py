@@ -1,21 +1,22 @@
-"""Hardware counters: events that perf counted on the CPU during an operation, or why it did not."""
+"""Hardware counters: events that were counted on the CPU during an operation, or why not."""
 
 from typing import Any
 
 import pandas as pd
 
 from baler_energy.figures.base import Tables, TableSpec
-from baler_energy.figures.profiled import of_central_engine, rows_of
+from baler_energy.figures.profiled import of_central_engine, profiler_of, rows_of, tool_of
 from baler_energy.figures.readable import Row, each, unless_missing
 from baler_energy.figures.selection import AXES, device_name, scaled_unit
 
 __all__ = ["TABLE", "counters"]
 
+_PROFILER, _TOOL = profiler_of("counters"), tool_of("counters")
 _KEYS = [*AXES, "device", "operation"]
 
 
 def counters(tables: Tables) -> pd.DataFrame:
-    """Return the events that perf counted in profiled operations (a limited number of batches).
+    """Return the events that were counted in profiled operations (a limited number of batches).
 
     Returns
     -------
@@ -23,7 +24,7 @@ def counters(tables: Tables) -> pd.DataFrame:
         For the centre's engine, a row per point, operation and ``event``: ``events``, ``bytes`` loaded from memory (for
         last-level cache misses), ``per_cycle`` (for instructions), or the ``reason`` why there are none.
     """
-    found = of_central_engine(rows_of(tables, "perf", ["counter", "absent"]), tables["runs"])
+    found = of_central_engine(rows_of(tables, _PROFILER, ["counter", "absent"]), tables["runs"])
     rows: list[dict[str, Any]] = []
     for key, part in found.groupby(_KEYS, sort=True, dropna=False, observed=True):
         events = part.dropna(subset=["calls"]).set_index("name")["calls"]
@@ -51,11 +52,11 @@ def _row(row: Row) -> dict[str, str]:
 
 TABLE = TableSpec(
     "counters",
-    "Hardware counters of the CPU (perf)",
-    "Events of one operation on the profiled batches, counted by Linux's perf in a separate run, n = 1. Bytes are the "
-    "last-level cache misses times the size of a cache line. Most virtual machines have no counters; the table then "
-    "says so.",
+    f"Hardware counters of the CPU ({_TOOL})",
+    f"Events of one operation on the profiled batches, counted by Linux's {_TOOL} in a separate run, n = 1. Bytes are "
+    "the last-level cache misses times the size of a cache line. Most virtual machines have no counters; the table "
+    "then says so.",
     make=counters,
     rows=each(_row),
-    without_rows="No run was profiled with perf (profile.profilers).",
+    without_rows=f"No run was profiled with {_PROFILER} (profile.profilers).",
 )
