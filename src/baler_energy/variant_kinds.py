@@ -133,6 +133,8 @@ class ProfilerKind(NamedTuple):
         Its name in figures.
     shows
         Subjects of figures and tables that are drawn from its rows; each subject has one profiler.
+    environment
+        Variables that its package reads when it is imported.
     """
 
     module: str
@@ -141,6 +143,7 @@ class ProfilerKind(NamedTuple):
     besides: tuple[str, ...] = ()
     tool: str = ""
     shows: tuple[str, ...] = ()
+    environment: Mapping[str, str] = MappingProxyType({})
 
 
 class RuntimeKind(NamedTuple):

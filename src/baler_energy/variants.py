@@ -288,6 +288,7 @@ PROFILERS: Mapping[str, ProfilerKind] = {
         "trace.json (ui.perfetto.dev opens it): operators, and on a GPU kernels, copies and waiting",
         tool="torch.profiler",
         shows=("operators", "gpu"),
+        environment={"KINETO_LOG_LEVEL": "99"},  # no messages when it starts and stops
     ),
     "scalene": ProfilerKind(
         f"{_ROOT}.profilers.scalene",

@@ -103,7 +103,9 @@ def _answer(connection: socket.socket) -> bytes:
 
 def serve(listening: socket.socket, parent: int) -> None:
     """Import, then fork a job for each connection, until the process `parent` that started this one has ended."""
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # read when torch is loaded, see stages.profile
+    from baler_energy.profilers.base import set_environment
+
+    set_environment()
     for name in _IMPORTED:
         importlib.import_module(name)
         if name.startswith("baler_energy."):

@@ -1,5 +1,6 @@
 """Interfaces of a profiler and of the operation that it profiles."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,8 +8,9 @@ from typing import Protocol
 
 from baler_energy.data.table import Table
 from baler_energy.profilers.hotspots import Hotspot
+from baler_energy.variants import PROFILERS
 
-__all__ = ["Profiler", "Watched"]
+__all__ = ["Profiler", "Watched", "set_environment"]
 
 
 class Watched(Protocol):
@@ -57,3 +59,10 @@ class Profiler:
 
     profile: Callable[[Watched, Path], list[Hotspot]]
     elsewhere: bool = False
+
+
+def set_environment() -> None:
+    """Set the variables that profilers' packages read when they are imported, unless the user has set them."""
+    for kind in PROFILERS.values():
+        for name, value in kind.environment.items():
+            os.environ.setdefault(name, value)

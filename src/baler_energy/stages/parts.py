@@ -1,7 +1,6 @@
 """Stage ``parts``: measure each layer, each data movement and the whole operation, each in its own loop."""
 
 import argparse
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from baler_energy.config.options import add_options
 from baler_energy.data.table import Table
 from baler_energy.meters.options import add_session_arguments
 from baler_energy.meters.session import Outcome, Session
+from baler_energy.profilers.base import set_environment
 from baler_energy.profilers.hotspots import Hotspot, write_hotspots
 from baler_energy.progress import announce, progress
 from baler_energy.stages.file_names import HOTSPOTS
@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")
+    set_environment()
     parts(args.data, args.checkpoint, args.max_batches, point_options(args), args.out, Measuring.of(args))
 
 

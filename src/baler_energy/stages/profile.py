@@ -1,7 +1,6 @@
 """Stage ``profile``: profile operations with one profiler; no energy is measured in these runs."""
 
 import argparse
-import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from baler_energy.config.options import add_options
 from baler_energy.config.parameters import Training
 from baler_energy.errors import UnavailableError
 from baler_energy.files import check_outputs, output_folder
-from baler_energy.profilers.base import Profiler
+from baler_energy.profilers.base import Profiler, set_environment
 from baler_energy.profilers.hotspots import Hotspot, write_hotspots
 from baler_energy.progress import announce
 from baler_energy.stages.file_names import HOTSPOTS
@@ -67,8 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the stage from parsed options."""
-    # Silences the start and stop messages of torch's profiler; read when torch is imported.
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")
+    set_environment()
     point = point_options(args)
     for operation in args.operation:
         profile(
