@@ -118,6 +118,7 @@ def _with_metrics(runs: pd.DataFrame, tables: Tables) -> pd.DataFrame:
     keys = ["run_id", "operation"]
     readings = tables["measurements"]
     loads = readings[readings["quantity"].eq(Quantity.UTILISATION_MEAN) & readings["component"].eq("machine")]
+    # This metric is codecarbon's by definition, as those below are of their authors.
     of_model = readings["quantity"].eq(Quantity.ENERGY) & readings["meter"].eq(MeterName("codecarbon"))
     of_model &= readings["evidence"].eq(Evidence.MODELLED) & readings["component"].ne("machine")
     modelled = readings[of_model]

@@ -22,6 +22,8 @@ from baler_energy.vocabulary import JOULES_PER_KWH, Quantity
 
 __all__ = ["TABLE", "original_layout"]
 
+#: The meter of the original study.
+_METER = "codecarbon"
 #: Components in the original study's slides, in the same order.
 _COMPONENTS = ("ram", "cpu", "gpu")
 _ORIGINAL_EPOCHS = 5
@@ -70,7 +72,7 @@ def original_layout(tables: Tables) -> pd.DataFrame:
 def _cells(part: pd.DataFrame, component: str) -> list[dict[str, Any]]:
     """Average a component's energy separately for each evidence, or say why there is none."""
     all_meters = part[part["component"] == component]
-    mine = all_meters[all_meters["meter"] == "codecarbon"]
+    mine = all_meters[all_meters["meter"] == _METER]
     present = mine.dropna(subset=["value_per_iteration"])
     if len(present):
         return [_cell(same, str(evidence)) for evidence, same in present.groupby("evidence", sort=True, observed=True)]
@@ -78,7 +80,7 @@ def _cells(part: pd.DataFrame, component: str) -> list[dict[str, Any]]:
     if not reason:
         others = all_meters.dropna(subset=["reason"]).drop_duplicates("meter")
         said = [f"{meter}: {why}" for meter, why in zip(others["meter"], others["reason"], strict=True)]
-        reason = "; ".join(["codecarbon gave no reading", *said])
+        reason = "; ".join([f"{_METER} gave no reading", *said])
     nothing = {"energy_kwh": None, "energy_j": None, "half_width_j": None, "n": 0, "flagged": 0}
     return [nothing | {"evidence": None, "reason": reason}]
 
@@ -98,7 +100,7 @@ def _cell(same: pd.DataFrame, evidence: str) -> dict[str, Any]:
 
 def _totals(part: pd.DataFrame) -> list[dict[str, Any]]:
     """Sum the components of each run, separately for each evidence, and average the runs that have all of them."""
-    present = part[part["meter"] == "codecarbon"].dropna(subset=["value_per_iteration"])
+    present = part[part["meter"] == _METER].dropna(subset=["value_per_iteration"])
     totals = []
     for evidence, same in present.groupby("evidence", sort=True, observed=True):
         names = [name for name in _COMPONENTS if (same["component"] == name).any()]
