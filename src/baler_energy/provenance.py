@@ -15,6 +15,7 @@ from baler_energy.cores import allowed_cpus
 from baler_energy.fingerprint import package_versions, source_hash
 from baler_energy.forked import forked
 from baler_energy.system_files import system_text
+from baler_energy.variants import FORMATS
 
 __all__ = [
     "POWERCAP",
@@ -31,8 +32,8 @@ __all__ = [
 ]
 
 _PACKAGES = (
-    "baler-energy", "numpy", "torch", "pandas", "pyarrow", "scipy", "awkward", "uproot", "h5py", "pydantic", "psutil",
-    "codecarbon", "pyRAPL", "nvidia-ml-py", "snakemake", "matplotlib", "mplhep", "pythia8mc", "fastjet",
+    "baler-energy", "numpy", "torch", "pandas", "pyarrow", "scipy", "pydantic", "psutil",
+    "snakemake", "matplotlib", "mplhep",
 )  # fmt: skip
 #: Variables that control how OpenMP's threads wait for each other and where they run; null: the runtime's default.
 _OPENMP = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_PROC_BIND", "OMP_DYNAMIC")
@@ -82,7 +83,7 @@ def machine() -> dict[str, Any]:
 
 
 def software(*modules: str) -> dict[str, str | None]:
-    """Return the versions of Python, of the packages that our modules use, and of other relevant packages.
+    """Return the versions of Python, of the packages that our modules and file formats use, and of other relevant ones.
 
     Null: not installed.
     """
@@ -92,7 +93,8 @@ def software(*modules: str) -> dict[str, str | None]:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             versions[name] = None
-    versions |= package_versions(*modules)
+    # Which format a file has only shows when it is read.
+    versions |= package_versions(*modules, *(kind.module for kind in FORMATS.values()))
     # Only torch's own version names the build (CPU or CUDA); torch is not imported just for this.
     torch = sys.modules.get("torch")
     if torch is not None:

@@ -36,7 +36,6 @@ _IMPORTED = (
     "torch._dynamo",
     "pandas",
     "pyarrow.parquet",
-    "codecarbon",
     "baler_energy.stages.train",
     "baler_energy.stages.apply",
     "baler_energy.stages.forward",
@@ -106,7 +105,8 @@ def serve(listening: socket.socket, parent: int) -> None:
     from baler_energy.profilers.base import set_environment
 
     set_environment()
-    for name in _IMPORTED:
+    packages = (name for kind in METERS.values() for name in load(kind.module).METER.imports)
+    for name in (*_IMPORTED, *packages):
         importlib.import_module(name)
         if name.startswith("baler_energy."):
             fingerprint(name)

@@ -16,6 +16,7 @@ from baler_energy.meters.codecarbon import CodecarbonMeter
 from baler_energy.meters.process import ProcessMeter
 from baler_energy.meters.sampler import SamplerMeter
 from baler_energy.provenance import SIMULATED, frequency_policy, machine, provenance, simulated, software
+from baler_energy.variants import METERS
 from baler_energy.vocabulary import Evidence, Flag, Quantity
 
 
@@ -299,6 +300,12 @@ def test_machine_and_software_describe_this_machine():
     assert machine()["hostname"]
     assert software()["psutil"]
     assert software()["pydantic"]
+
+
+def test_software_has_what_meters_and_file_formats_use_and_no_other_variants():
+    found = software(*(METERS[name].module for name in ("codecarbon", "nvml", "rapl")))
+    assert {"codecarbon", "pyRAPL", "nvidia-ml-py", "uproot", "h5py"} <= found.keys()
+    assert not {"codecarbon", "pythia8mc"} & software().keys()
 
 
 def test_a_simulated_machine_is_recognised_by_a_file_next_to_its_counters(tmp_path):

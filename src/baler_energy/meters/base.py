@@ -84,6 +84,8 @@ class Meter(Protocol):
     closest to the operation."""
     rare: bool = False
     """Whether few machines have the hardware, so that its absence need not be listed separately."""
+    imports: tuple[str, ...] = ()
+    """Packages that it imports slowly, so that a process that forks jobs imports them once."""
 
     @classmethod
     def detect(cls) -> None:

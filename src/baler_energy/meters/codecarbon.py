@@ -56,6 +56,7 @@ class CodecarbonMeter(Meter):
 
     name = MeterName("codecarbon")
     edge = 30
+    imports = ("codecarbon",)
 
     def __init__(self) -> None:
         self._tracker: Any = None
