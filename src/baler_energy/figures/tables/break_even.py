@@ -24,6 +24,8 @@ from baler_energy.analysis.break_even import (
     pays_from_years,
     ratio_to_pay,
 )
+from baler_energy.analysis.published import PUBLISHED
+from baler_energy.config.texts import one_of
 from baler_energy.figures.base import NoData, Tables, TableSpec
 from baler_energy.figures.break_even_rows import (
     Case,
@@ -226,6 +228,10 @@ def _against_recorded(own: Any) -> str:
 
 
 _FROM = ("recorded_pays_from_years", "recorded_pays_from_volume_tb")
+#: Published energies (kJ/GB) of the compressors that packings use, the last one from another source.
+*_ON_NODE, _ON_PROCESSOR = (
+    f"{one.compressor} {one.compress_j_per_gb / 1000:#.2g}" for one in PUBLISHED if one.word is not None
+)
 
 
 TABLE = TableSpec(
@@ -243,9 +249,9 @@ TABLE = TableSpec(
     "at the trained codec's error on held-out rows (also for the sample) or, if none were held out, at its error on "
     "the training rows; the notes say which. Money is the price of storage and electricity, without computers and "
     "staff. The volume of an LHC run is that of Run 2 (CERN, 2024). Published energies to compress, for comparison: "
-    "SZ2 2.4, SZ3 3.2 and ZFP 1.4 kJ/GB (a field of NYX on one core of a two-socket Intel node, energy of the whole "
-    "node: data of the authors of arXiv 2410.23497); gzip 0.40 kJ/GB (a CSV file, RAPL, processor not named: Green "
-    "Coding).",
+    f"{one_of(_ON_NODE, 'and')} kJ/GB (a field of NYX on one core of a two-socket Intel node, energy of the whole "
+    f"node: data of the authors of arXiv 2410.23497); {_ON_PROCESSOR} kJ/GB (a CSV file, RAPL, processor not named: "
+    "Green Coding).",
     make=break_even,
     rows=_readable,
     count=lambda frame: len(frame[_KEY].drop_duplicates()),
