@@ -6,6 +6,7 @@ from typing import Any, NoReturn, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_energy.codecs.coders.bound import bound_word
 from baler_energy.codecs.normalisation import Normalisation
 from baler_energy.errors import InputError
 
@@ -128,7 +129,7 @@ def check_decoded(data: NDArray[np.float64], fitted: Fitted, first_row: int) -> 
         raise InputError(
             f"Column {fitted.names[column]!r} cannot be decoded in row {first_row + row} (counting from 0), where the "
             "decoder overflows. Compress the original again without such rows, or with an error bound (--packing "
-            "bound-0.01), which keeps their values."
+            f"{bound_word(0.01)}), which keeps their values."
         )
 
 
@@ -142,6 +143,6 @@ def _refuse_row(data: NDArray[np.float64], row: int, fitted: Fitted, first_row: 
     column = int(np.argmax(np.where(np.isfinite(data[row]), np.nan_to_num(distance), np.inf)))
     raise InputError(
         f"Column {fitted.names[column]!r} has {data[row, column]} in row {first_row + row} (counting from 0), which "
-        "cannot be encoded. Remove such rows, or set an error bound (--packing bound-0.01), which keeps such values "
-        "unchanged."
+        f"cannot be encoded. Remove such rows, or set an error bound (--packing {bound_word(0.01)}), which keeps such "
+        "values unchanged."
     )

@@ -31,6 +31,7 @@ from baler_energy.formats import Block, Source, open_sink, open_source
 from baler_energy.formats.base import native, rounded
 from baler_energy.formats.reading import Request
 from baler_energy.pools import results_in_order
+from baler_energy.variants import NO_TRANSFORM
 
 __all__ = ["BLOCK_ROWS", "Encode", "StreamingCodec", "streamed_compression", "streamed_decompression"]
 
@@ -184,7 +185,7 @@ class StreamingCodec:
             raise InputError(
                 f"Column {self.fitted.names[beyond[0]]!r} has integers beyond 2^53. They are computed as float64, "
                 f"which rounds them by up to {rounding[beyond[0]]:.0f}, more than the error bound. Leave the column "
-                "out, or use --transform identity, which keeps it exactly."
+                f"out, or use --transform {NO_TRANSFORM}, which keeps it exactly."
             )
         return bound.corrections(block.data, decoded, rounding)
 
