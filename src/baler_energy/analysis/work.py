@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Mapping
-from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from baler_energy.codecs.engines import engine_of
+from baler_energy.codecs.precisions import PRECISIONS
+from baler_energy.config.parameters import Parameters
 from baler_energy.vocabulary import Operation
 
 __all__ = ["TERMS", "with_work", "work"]
@@ -20,8 +22,8 @@ _READ = (
     *("rows", "columns", "latent_columns", "epochs", "epochs_run", "batch_size"),
     *("transform", "engine", "model", "precision", "packing", "pruning"),
 )
-#: Bytes of a number; the narrower formats of products keep their parameters in float32.
-_WIDE_B, _NARROW_B = 8, 4
+#: Number type of transforms without the axis ``precision``.
+_NUMBERS = "float64"
 
 
 def work(parameters: Mapping[str, Any], operation: str) -> dict[str, float]:
@@ -57,7 +59,7 @@ def work(parameters: Mapping[str, Any], operation: str) -> dict[str, float]:
         "job": 1.0,
         "epoch": passes if trains and epochs else math.nan,
         "step": steps,
-        "byte": numbers * (_WIDE_B if parameters["precision"] in (None, "float64") else _NARROW_B),
+        "byte": numbers * np.dtype(PRECISIONS[parameters["precision"] or _NUMBERS]).itemsize,
         "flop": 2 * macs * rows * passes,
         "rows_passed": rows * passes,
         "size": rows * passes * (1 if math.isnan(macs) else macs),
@@ -71,7 +73,7 @@ def _macs_and_numbers(
     columns, trains = int(parameters["columns"]), operation == Operation.TRAIN
     latent = int(parameters["latent_columns"] or columns)
     numbers = rows_passed * (columns + (0 if trains else latent))
-    engine = engine_of(SimpleNamespace(**parameters))
+    engine = engine_of(Parameters.model_construct(None, **parameters))
     macs, layers = engine.macs(operation, parameters), engine.layers(parameters)
     if isinstance(layers, str):
         return math.nan, math.nan
