@@ -127,7 +127,7 @@ class ProfilerKind(NamedTuple):
         Its files and their contents.
     stage
         Stage that runs it.
-    besides
+    extra_operations
         What it measures in addition to the operations of a point; each has a folder of results.
     tool
         Its name in figures.
@@ -140,7 +140,7 @@ class ProfilerKind(NamedTuple):
     module: str
     writes: str
     stage: str = "profile"
-    besides: tuple[str, ...] = ()
+    extra_operations: tuple[str, ...] = ()
     tool: str = ""
     shows: tuple[str, ...] = ()
     environment: Mapping[str, str] = MappingProxyType({})

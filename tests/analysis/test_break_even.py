@@ -13,7 +13,7 @@ from baler_energy.analysis.break_even import (
     ENERGY,
     MONEY,
     STEPS,
-    Codec,
+    CodecCosts,
     Scenario,
     band,
     constant_rows,
@@ -44,7 +44,7 @@ ROUND = {
 }
 #: The same without electricity for storage, and without PUE.
 FREE = ROUND | {"disk_power_w_per_tb": 0.0, "tape_power_w_per_tb": 0.0, "transfers": 0.0, "pue": 1.0}
-HALF = Codec("half", 2.0, compress_j_per_gb=36.0, decompress_j_per_gb=18.0, train_j=3.6e6, model_bytes=0.0)
+HALF = CodecCosts("half", 2.0, compress_j_per_gb=36.0, decompress_j_per_gb=18.0, train_j=3.6e6, model_bytes=0.0)
 TEN_TB = Scenario("ten TB", 10.0, 4.0, 5.0, intensity_g_per_kwh=100.0)
 
 positive = st.floats(0.01, 100)
@@ -52,7 +52,7 @@ ratios = st.floats(1.0, 50.0)
 
 
 def codec(ratio, energy, train=0.0, model=0.0):
-    return Codec("x", ratio, energy, energy / 3, train, model)
+    return CodecCosts("x", ratio, energy, energy / 3, train, model)
 
 
 def test_costs_by_hand():
@@ -110,7 +110,7 @@ def test_the_other_codec_trains_as_many_models():
 
 
 def test_never_is_infinite_and_at_once_is_0():
-    better = Codec("better", 4.0)
+    better = CodecCosts("better", 4.0)
     assert pays_from_years(MONEY, HALF, better, TEN_TB, ROUND) == np.inf
     assert pays_from_volume_per_model_tb(MONEY, HALF, better, TEN_TB, ROUND) == np.inf
     assert pays_from_years(MONEY, better, AS_RECORDED, TEN_TB, ROUND) == 0

@@ -10,7 +10,7 @@ import pytest
 
 from baler_energy.analysis import advice
 from baler_energy.analysis.goal import Goal
-from baler_energy.data.sampling import Sample
+from baler_energy.data.sampling import FileSample
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError
 from baler_energy.stages import measured
@@ -39,7 +39,7 @@ def _table(*ranges: float) -> Table:
 def test_the_bound_follows_the_column_whose_range_shrinks_most(
     tmp_path: Path, training: tuple[float, ...], test: tuple[float, ...], expected: float
 ) -> None:
-    sample = Sample(_table(*training), _table(*test), 10, (), ())
+    sample = FileSample(_table(*training), _table(*test), 10, (), ())
     trials = Trials(sample, Goal(0.01), tmp_path, cast(Any, None), PointOptions(), TimeLimit(1))
     assert trials._least_range() == expected
 
@@ -85,7 +85,7 @@ def ticking(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ma
         monkeypatch.setattr(Trials, "trained", trained)
         monkeypatch.setattr(measured, "shared_session", nullcontext)
         monkeypatch.setattr(advice, "ranked", lambda rows, *_: rows)
-        sample = Sample(_table(1.0, 2.0), _table(1.0, 2.0), 10, (), ())
+        sample = FileSample(_table(1.0, 2.0), _table(1.0, 2.0), 10, (), ())
         limit = TimeLimit(limit_s, clock)
         return Trials(sample, goal, tmp_path, cast(Any, None), PointOptions(), limit, curves_follow=curves_follow)
 
@@ -221,7 +221,7 @@ def test_a_training_without_enough_memory_is_named_and_the_others_are_compared(
         raise error
 
     monkeypatch.setattr("baler_energy.stages.trials.train", fails)
-    sample = Sample(_table(1.0, 2.0), _table(1.0, 2.0), 10, (), ())
+    sample = FileSample(_table(1.0, 2.0), _table(1.0, 2.0), 10, (), ())
     trials = Trials(sample, Goal(0.01), tmp_path, cast(Any, None), PointOptions(epochs=1), TimeLimit(1e9))
     assert trials.trained(PointOptions(epochs=1), "zstd") is None
     assert list(trials.failed.values()) == ["not enough memory"]

@@ -6,7 +6,8 @@
 - `tidy`: rows of these tables from records; `writing`: the tables' files, written piece by piece; `checked`: tables
   and records from files, checked against the schema
 - `totals`: which readings enter a run's energy, and which flags concern it; measured and modelled are separate
-- `reference`: the runs that the report's first page is about; `summary`: means of each point over the runs that count
+- `first_page_runs`: the runs that the report's first page is about; `summary`: means of each point over the runs that
+  count
 - `electricity`: carbon intensity, price and PUE of a study; `carbon`: energy to CO2e and money, and SCI
 - `statistics`: mean and 95 % t interval over repeats; `quantiles`: quantiles of t and other distributions
 - `headline`: whether the repeats suffice to state a mean; `effects`: differences that their spread hides
@@ -33,5 +34,5 @@
 - `glossary_errors`: definition of each measure of the error; `glossary_entry`: an entry of both
 - `formulas`, `peers`: published estimates from hours and watts, and other tools' readings, compared with ours
 - `error_measures`: errors of a reconstructed table and of the trivial codec; `histograms`: before and after
-- `derived`: quantities computed from columns, before and after; `peaks`: position and width of a peak in a window
+- `derived`: quantities computed from columns, before and after; `mass_peaks`: position and width of a peak in a window
 """

@@ -22,7 +22,7 @@ __all__ = [
     "MONEY",
     "STEPS",
     "Band",
-    "Codec",
+    "CodecCosts",
     "Quantity",
     "Ranges",
     "Scenario",
@@ -53,7 +53,7 @@ Ranges = Mapping[str, tuple[float, float, float]]
 
 
 @dataclass(frozen=True)
-class Codec:
+class CodecCosts:
     """What a codec needs, per volume of the data in their recorded formats.
 
     Parameters
@@ -79,7 +79,7 @@ class Codec:
 
 
 #: No compression: the data are kept in their recorded formats.
-AS_RECORDED = Codec("as recorded", 1.0)
+AS_RECORDED = CodecCosts("as recorded", 1.0)
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def draw(ranges: Ranges, draws: int = BREAK_EVEN_DRAWS, seed: int = _SEED) -> Co
     return found
 
 
-def costs(codec: Codec, scenario: Scenario, constants: Constants) -> dict[Quantity, dict[str, Value]]:
+def costs(codec: CodecCosts, scenario: Scenario, constants: Constants) -> dict[Quantity, dict[str, Value]]:
     """Return what each of `STEPS` costs with a codec.
 
     Energies include the PUE, except for the network. Money is the price of storage and of electricity; computers and
@@ -197,7 +197,7 @@ def costs(codec: Codec, scenario: Scenario, constants: Constants) -> dict[Quanti
     return found
 
 
-def _energy_j(codec: Codec, scenario: Scenario, constants: Constants) -> dict[str, Value]:
+def _energy_j(codec: CodecCosts, scenario: Scenario, constants: Constants) -> dict[str, Value]:
     volume_gb, stored_tb, pue = scenario.volume_tb * _GB_PER_TB, _stored_tb(codec, scenario), constants["pue"]
     power_w = stored_tb * _copies(constants, "power_w_per_tb")
     moved_gb = constants["transfers"] * stored_tb * _GB_PER_TB
@@ -210,7 +210,7 @@ def _energy_j(codec: Codec, scenario: Scenario, constants: Constants) -> dict[st
     }
 
 
-def _stored_tb(codec: Codec, scenario: Scenario) -> Value:
+def _stored_tb(codec: CodecCosts, scenario: Scenario) -> Value:
     return scenario.volume_tb / codec.ratio + scenario.models * codec.model_bytes / _B_PER_TB
 
 
@@ -219,14 +219,16 @@ def _copies(constants: Constants, what: str) -> Value:
     return sum(constants[f"replicas_{kind}"] * constants[f"{kind}_{what}"] for kind in ("disk", "tape"))
 
 
-def net_saving(quantity: Quantity, codec: Codec, other: Codec, scenario: Scenario, constants: Constants) -> Value:
+def net_saving(
+    quantity: Quantity, codec: CodecCosts, other: CodecCosts, scenario: Scenario, constants: Constants
+) -> Value:
     """Return what a codec saves in all steps compared with another one; negative: it costs more."""
     mine, theirs = costs(codec, scenario, constants)[quantity], costs(other, scenario, constants)[quantity]
     return sum(theirs[step] - mine[step] for step in STEPS)
 
 
 def pays_from_years(
-    quantity: Quantity, codec: Codec, other: Codec, scenario: Scenario, constants: Constants
+    quantity: Quantity, codec: CodecCosts, other: CodecCosts, scenario: Scenario, constants: Constants
 ) -> NDArray[np.float64]:
     """Return the number of years after which a codec saves compared with another one, and continues to save.
 
@@ -240,7 +242,7 @@ def pays_from_years(
 
 
 def pays_from_volume_per_model_tb(
-    quantity: Quantity, codec: Codec, other: Codec, scenario: Scenario, constants: Constants
+    quantity: Quantity, codec: CodecCosts, other: CodecCosts, scenario: Scenario, constants: Constants
 ) -> NDArray[np.float64]:
     """Return the volume per model (TB) above which a codec saves compared with another one; infinite: never.
 
@@ -256,7 +258,7 @@ def pays_from_volume_per_model_tb(
 
 
 def ratio_to_pay(
-    quantity: Quantity, codec: Codec, other: Codec, scenario: Scenario, constants: Constants
+    quantity: Quantity, codec: CodecCosts, other: CodecCosts, scenario: Scenario, constants: Constants
 ) -> NDArray[np.float64]:
     """Return the ratio at which a codec would cost as much as another one; infinite: no ratio is enough.
 

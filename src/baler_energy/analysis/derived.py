@@ -17,7 +17,7 @@ import vector
 from numpy.typing import NDArray
 
 from baler_energy.analysis.error_measures import column_errors
-from baler_energy.analysis.peaks import measure_peak
+from baler_energy.analysis.mass_peaks import measure_peak
 from baler_energy.config.derived import Derived
 
 __all__ = ["compare", "derived_values", "histograms"]
@@ -150,10 +150,10 @@ def _residuals(before: Floats, after: Floats, chosen: NDArray[np.bool_]) -> dict
     residual = after[chosen] - truth
     with np.errstate(over="ignore"):
         relative = residual[truth != 0] / truth[truth != 0]
-    return _spread("residual", residual) | _spread("relative_residual", relative)
+    return _residual_summary("residual", residual) | _residual_summary("relative_residual", relative)
 
 
-def _spread(name: str, values: Floats) -> dict[str, float]:
+def _residual_summary(name: str, values: Floats) -> dict[str, float]:
     """Median and half the central 68 % of some values, with uncertainties.
 
     The standard deviation of a sample quantile is estimated as half the distance between the quantiles that are one

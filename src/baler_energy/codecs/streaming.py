@@ -136,7 +136,7 @@ class StreamingCodec:
         with Writer(path, facts) as writer:
             wanted = None if packing.coder is None else packing.coder.block_rows
             blocks = source.blocks(_block_rows(source.rows if most_rows is None else most_rows, wanted))
-            for stored_block in self._spread(stored, _first(blocks, most_rows)):
+            for stored_block in self._in_threads(stored, _first(blocks, most_rows)):
                 writer.write(stored_block)
                 rows += stored_block.rows
         return Sizes.of(writer, rows)
@@ -158,7 +158,7 @@ class StreamingCodec:
         # What cannot be written is what the compressed file asks for.
         with naming(path), open_sink(out, facts.names, facts.dtypes, layout, origin) as sink:
             packed = zip(content.packed_blocks(), content.first_rows, strict=True)
-            for block in self._spread(lambda one: self._restored(one[0](), bound, one[1]), packed):
+            for block in self._in_threads(lambda one: self._restored(one[0](), bound, one[1]), packed):
                 sink.write(block)
                 rows += len(block.data)
         return rows
@@ -201,7 +201,7 @@ class StreamingCodec:
             if wide not in kept and (np.abs(data[:, wide]) >= _ROUNDED).any():
                 self.rounded.add(self.fitted.names[wide])
 
-    def _spread(self, work: Callable[[T], R], blocks: Iterable[T]) -> Iterator[R]:
+    def _in_threads(self, work: Callable[[T], R], blocks: Iterable[T]) -> Iterator[R]:
         """Process several blocks at a time, and yield the results in order."""
         if self._threads == 1:
             yield from map(work, blocks)
@@ -246,7 +246,7 @@ def streamed_compression(
         codec, origin = make(source), source.origin
         yield Work(
             operation=partial(codec.compress, source, asked.target),
-            warm_up=partial(codec.compress, source, asked.target, asked.few),
+            warm_up=partial(codec.compress, source, asked.target, asked.warm_up_rows),
             finish=lambda sizes: sizes,
             origin=origin,
             dtypes=source.dtypes,
@@ -271,7 +271,7 @@ def streamed_decompression(
     content.facts.check_made_with(codec.fitted, asked.data)
     yield Work(
         operation=partial(codec.decompress, asked.data, asked.target),
-        warm_up=partial(codec.decode, *content.first(asked.few)),
+        warm_up=partial(codec.decode, *content.first(asked.warm_up_rows)),
         finish=lambda rows: rows,
         facts=lambda _: facts(),
     )

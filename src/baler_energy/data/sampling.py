@@ -16,7 +16,7 @@ from baler_energy.formats import Request, Source, format_of, open_source
 from baler_energy.formats.base import spans
 from baler_energy.progress import progress
 
-__all__ = ["LEAST_ROWS", "RUN_ROWS", "Sample", "sample_file"]
+__all__ = ["LEAST_ROWS", "RUN_ROWS", "FileSample", "sample_file"]
 
 Floats = NDArray[np.float64]
 
@@ -31,7 +31,7 @@ _READ_ROWS = 1 << 15
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class FileSample:
     """Rows of a file in two disjoint tables.
 
     Parameters
@@ -67,7 +67,7 @@ def sample_file(
     file_format: str | None = None,
     *,
     stop: Callable[[], bool] = lambda: False,
-) -> Sample:
+) -> FileSample:
     """Read a file from front to back, and keep runs of rows that are spread evenly over it.
 
     Columns with NaN or infinity in any row that was read are left out, with a warning.
@@ -91,7 +91,7 @@ def sample_file(
         row_bytes = sum(np.dtype(name).itemsize for name in opened.dtypes)
         wanted = max(LEAST_ROWS, 2 * native_bytes // row_bytes)
         run_rows = min(RUN_ROWS, -(-wanted // _LEAST_RUNS))
-        data, finite, rows, whole = _spread(opened, wanted, run_rows, f"reading {source}", stop)
+        data, finite, rows, whole = _evenly_spaced_runs(opened, wanted, run_rows, f"reading {source}", stop)
         if rows < LEAST_ROWS:
             raise InputError(f"{source}: has {rows} rows; at least {LEAST_ROWS} are needed to compare codecs.")
         left_out = tuple(opened.names[number] for number in np.flatnonzero(~finite))
@@ -111,10 +111,10 @@ def sample_file(
     training, test = (
         Table(np.ascontiguousarray(data[mine][:, finite]), names, dtypes, origin) for mine in (~to_test, to_test)
     )
-    return Sample(training, test, total, left_out, tuple(warnings))
+    return FileSample(training, test, total, left_out, tuple(warnings))
 
 
-def _spread(
+def _evenly_spaced_runs(
     opened: Source, wanted: int, run_rows: int, label: str, stop: Callable[[], bool]
 ) -> tuple[Floats, NDArray[np.bool_], int, bool]:
     """Keep evenly spread runs of `run_rows` rows, `wanted` rows in total.

@@ -15,7 +15,7 @@ from baler_energy.figures.style import COLOURS, grid, legend_below, log_ticks, p
 from baler_energy.figures.trivial import mark_trivial, trivial_error
 
 if TYPE_CHECKING:
-    from baler_energy.data.sampling import Sample
+    from baler_energy.data.sampling import FileSample
 
 __all__ = ["advice_table", "draw_advice", "sample_sentence", "trivial_sentence"]
 
@@ -38,7 +38,7 @@ def advice_table(codecs: pd.DataFrame, goal: Goal) -> pd.DataFrame:
     return pd.DataFrame([{"no.": str(number)} | _row(row, goal) for number, row in rows])
 
 
-def sample_sentence(sample: "Sample", goal: Goal) -> str:
+def sample_sentence(sample: "FileSample", goal: Goal) -> str:
     """Describe the comparison: sample, goal and units."""
     rows, columns = sample.test.data.shape
     said = (

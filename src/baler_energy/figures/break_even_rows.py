@@ -11,7 +11,7 @@ from baler_energy.analysis.break_even import (
     AS_RECORDED,
     MONEY,
     Band,
-    Codec,
+    CodecCosts,
     Ranges,
     Scenario,
     likeliest,
@@ -25,8 +25,8 @@ from baler_energy.figures.codec_rows import codecs_at_centre
 from baler_energy.figures.selection import scaled_unit
 
 __all__ = [
+    "BreakEvenData",
     "Case",
-    "Study",
     "amount",
     "band_text",
     "other_codec",
@@ -41,7 +41,7 @@ __all__ = [
 _LHC_RUN_TB = 204e3
 #: A year of 1 PB per day.
 _PB_A_DAY_TB = 365.25e3
-#: What each model costs, and all numbers of a `Codec`, in order.
+#: What each model costs, and all numbers of a `CodecCosts`, in order.
 _MODEL = ["train_j", "model_bytes"]
 _NEEDED = ["ratio", "compress_j_per_gb", "decompress_j_per_gb", *_MODEL]
 #: Energy and time of one training, and of a GB in the other operations; what else is read of the best other codec.
@@ -80,10 +80,10 @@ class Case:
         Costs of `best` as in `codec_points`, with intervals.
     """
 
-    trained: Codec
-    best: Codec | None
-    best_relative: Codec | None
-    lossless: Codec | None
+    trained: CodecCosts
+    best: CodecCosts | None
+    best_relative: CodecCosts | None
+    lossless: CodecCosts | None
     error: float
     held_out: bool
     evidence: str
@@ -101,13 +101,13 @@ class Case:
         return f"RMS residual / range {100 * self.error:.3g} % on {self.error_rows} rows"
 
     @property
-    def others(self) -> tuple[Codec, ...]:
+    def others(self) -> tuple[CodecCosts, ...]:
         """The codecs that the trained codec is compared with."""
         return tuple(dict.fromkeys(one for one in (AS_RECORDED, self.lossless, self.best) if one is not None))
 
 
 @dataclass(frozen=True)
-class Study:
+class BreakEvenData:
     """Input of a study's break-even.
 
     Parameters
@@ -140,7 +140,7 @@ class Study:
         return Scenario(name, *amounts, self.intensity_g_per_kwh)
 
 
-def scenarios(study: Study) -> tuple[Scenario, ...]:
+def scenarios(study: BreakEvenData) -> tuple[Scenario, ...]:
     """Return three scenarios: the study's sample, one LHC run, and a year of 1 PB per day."""
     volumes = {
         "the study's sample": study.volume_tb,
@@ -195,7 +195,7 @@ def volume_text(volume_tb: float) -> str:
     return f"from {volume_tb * 1e12 * factor:.3g} {unit} per model"
 
 
-def read_break_even(tables: Tables) -> Study:
+def read_break_even(tables: Tables) -> BreakEvenData:
     """Read the break-even's input from the dataset, at the study's centre.
 
     Raises
@@ -212,7 +212,7 @@ def read_break_even(tables: Tables) -> Study:
     cases = [_case(row, points) for row in points[points["epochs"].notna()].to_dict("records")]
     intensity = runs["carbon_intensity_g_per_kwh"].dropna()
     ends = zip(*(constants[column] for column in ("low", "value", "high")), strict=True)
-    study = Study(
+    study = BreakEvenData(
         tuple(case for case in cases if case is not None),
         dict(zip(constants["name"], ends, strict=True)),
         str(constants["currency"].iloc[0]),
@@ -239,11 +239,11 @@ def _case(row: Row, points: pd.DataFrame) -> Case | None:
     return Case(own, *others_named, row[_ON_NEW_ROWS], held_out, evidence, int(row["n"]), best)
 
 
-def _codec(name: str, row: Row) -> Codec:
-    return Codec(name, *(float(row[column]) for column in _NEEDED))
+def _codec(name: str, row: Row) -> CodecCosts:
+    return CodecCosts(name, *(float(row[column]) for column in _NEEDED))
 
 
-def _named(row: Row | None) -> Codec | None:
+def _named(row: Row | None) -> CodecCosts | None:
     return None if row is None else _codec(str(row["family"]), row)
 
 
@@ -268,7 +268,7 @@ def _largest(known: pd.DataFrame, others: pd.DataFrame) -> Row | None:
     return None if known.empty else known.iloc[0].to_dict()
 
 
-def _ordered(study: Study) -> Study:
+def _ordered(study: BreakEvenData) -> BreakEvenData:
     """Sort by the money that a codec saves against the best other one, or else against the data as recorded."""
     lhc = scenarios(study)[1]
 

@@ -13,7 +13,7 @@ Array = NDArray[np.float64]
 #: How far (s) two windows that follow each other may overlap, as many time stamps are whole seconds.
 STAMPS_S = 2.0
 #: Largest relative deviation from a constant power that rounding in a model explains.
-_SPREAD = 1e-3
+_TOLERANCE = 1e-3
 #: Longest delay between reading the clock and the model at a window's edges (s), which matters in short windows.
 _EDGE_S = 0.01
 #: Shortest window whose power is used (s).
@@ -46,7 +46,7 @@ def constant_power_w(energy_j: Array, duration_s: Array) -> float | None:
     if centre <= 0:
         return None
     away = np.abs(power / centre - 1)
-    if np.median(away) > _SPREAD or np.any(away > _SPREAD + _EDGE_S / length):
+    if np.median(away) > _TOLERANCE or np.any(away > _TOLERANCE + _EDGE_S / length):
         return None
     return centre
 
@@ -70,7 +70,7 @@ def per_size(powers: Mapping[float, float]) -> float | None:
         return None
     ratios = np.array([powers[size] for size in sizes]) / sizes
     centre = float(ratios.mean())
-    return centre if centre > 0 and np.ptp(ratios) <= 3 * _SPREAD * centre else None
+    return centre if centre > 0 and np.ptp(ratios) <= 3 * _TOLERANCE * centre else None
 
 
 @dataclass(frozen=True)

@@ -200,7 +200,9 @@ def keep_present(
     names = tuple(name for name in chosen if name not in absent)
     if request.columns is not None or not names:
         refuse_absent(source, absent)
-    return names, (f"{kinds} with values missing from the file were left out: {_told(absent)}",) if absent else ()
+    return names, (
+        f"{kinds} with values missing from the file were left out: {_with_reasons(absent)}",
+    ) if absent else ()
 
 
 def refuse_absent(source: str, absent: Mapping[str, str]) -> None:
@@ -213,12 +215,12 @@ def refuse_absent(source: str, absent: Mapping[str, str]) -> None:
     """
     if absent:
         raise InputError(
-            f"{source}: some values are not in this file: {_told(absent)}. Write the file again with these values, or "
-            "choose others with --columns or --tree."
+            f"{source}: some values are not in this file: {_with_reasons(absent)}. Write the file again with these "
+            "values, or choose others with --columns or --tree."
         )
 
 
-def _told(absent: Mapping[str, str]) -> str:
+def _with_reasons(absent: Mapping[str, str]) -> str:
     return listing([f"{name} is {why}" for name, why in absent.items()])
 
 

@@ -134,7 +134,7 @@ class NvmlMeter(Meter):
             self._series = [sample for sample in self._series if sample.time_s > self._begin_s - 1.0]
             self._begin_j = self._counts_j()
             self._twins = TwinWatch(self._begin_j)
-            self._twins.update(self._begin_j, self._again_j)
+            self._twins.update(self._begin_j, self._reread_j)
         # The time of the next tick shows how far into a tick the window began. A thread waits for it meanwhile.
         self._first_tick = first = {}
         self._catcher = threading.Thread(target=lambda: first.update(self._next_ticks(self._begin_j)), daemon=True)
@@ -144,7 +144,7 @@ class NvmlMeter(Meter):
         """Read the counters' energy (J) since `begin`, without GPUs that have none, or one that is not believed."""
         with self._lock:
             counts_j = self._counts_j()
-            self._twins.update(counts_j, self._again_j)
+            self._twins.update(counts_j, self._reread_j)
             copies = self._copies(counts_j, time.monotonic())
             believed = self._begin_j.keys() - self._faults.keys() - copies.keys()
         energies = {name: count_j - self._begin_j[name] for name, count_j in counts_j.items() if name in believed}
@@ -157,7 +157,7 @@ class NvmlMeter(Meter):
         with self._lock:
             self._end_j = self._counts_j()
             self._end_s = time.monotonic()
-            self._twins.update(self._end_j, self._again_j)
+            self._twins.update(self._end_j, self._reread_j)
             self._sample(at_edge=True)
 
     def readings(self) -> list[Reading]:
@@ -269,7 +269,7 @@ class NvmlMeter(Meter):
                     self._faults.setdefault(gpu.component, f"the energy counter of {gpu.component} failed: {fault}")
         return counts
 
-    def _again_j(self, names: Collection[str]) -> dict[str, float]:
+    def _reread_j(self, names: Collection[str]) -> dict[str, float]:
         return self._counts_j([gpu for gpu in self._gpus if gpu.component in names])
 
     def _copies(self, counts_j: Mapping[str, float], end_s: float) -> dict[str, str]:

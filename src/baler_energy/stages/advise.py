@@ -29,7 +29,7 @@ from baler_energy.time_limit import TimeLimit
 if TYPE_CHECKING:
     import pandas as pd
 
-    from baler_energy.data.sampling import Sample
+    from baler_energy.data.sampling import FileSample
     from baler_energy.stages.trials import Runs, Trials
 
 __all__ = ["EPILOG", "HELP", "add_arguments", "advise", "run"]
@@ -117,7 +117,7 @@ def run(args: argparse.Namespace) -> None:
         trials = Trials(sample, goal, folder, measuring, base, limit, curves_follow=args.html is not None)
         codecs, missed = advise(trials)
         curves = [] if args.html is None else trials.curves(best_coder(list(codecs["packing"])))
-    said = _said(codecs, missed, trials, args)
+    said = _sentences(codecs, missed, trials, args)
     # Neither is lost if the other cannot be written.
     try:
         print(advice_table(codecs, trials.goal).to_string(index=False), *said, sep="\n\n")
@@ -191,7 +191,9 @@ def _announced(points: Iterable[PointOptions], total: int) -> Iterator[PointOpti
         yield point
 
 
-def _said(codecs: "pd.DataFrame", missed: Mapping[str, float], trials: "Trials", args: argparse.Namespace) -> list[str]:
+def _sentences(
+    codecs: "pd.DataFrame", missed: Mapping[str, float], trials: "Trials", args: argparse.Namespace
+) -> list[str]:
     """Return the recommendation, its commands, and a description of the comparison."""
     from baler_energy.analysis.advice import late_sentence, missed_sentence, reasons_sentence, recommended
     from baler_energy.figures.advice import sample_sentence, trivial_sentence
@@ -230,7 +232,7 @@ def _write_page(
     write_text(page, html_page("Which codec suits this file?", [*said, *warnings], table, picture))
 
 
-def _commands(codec: "pd.Series[Any]", sample: "Sample", args: argparse.Namespace) -> list[str]:
+def _commands(codec: "pd.Series[Any]", sample: "FileSample", args: argparse.Namespace) -> list[str]:
     """Write the commands that compress the file with a codec and decompress it.
 
     A trained codec is trained on as many rows as here, and compresses the file without holding it in memory, in the
@@ -280,7 +282,7 @@ def _file_words(args: argparse.Namespace) -> list[str]:
     return words + (["--layout", args.layout] if args.layout != Request().layout else [])
 
 
-def _column_words(codec: "pd.Series[Any]", sample: "Sample", args: argparse.Namespace) -> list[str]:
+def _column_words(codec: "pd.Series[Any]", sample: "FileSample", args: argparse.Namespace) -> list[str]:
     """Return the option that selects the requested columns, without those that the commands would refuse."""
     columns = args.columns
     if sample.left_out and not _stores_every_value(codec, args):
@@ -292,7 +294,7 @@ def _column_words(codec: "pd.Series[Any]", sample: "Sample", args: argparse.Name
     return option_words("--columns", columns) if columns else []
 
 
-def _left_out_sentence(codec: "pd.Series[Any]", sample: "Sample", args: argparse.Namespace) -> list[str]:
+def _left_out_sentence(codec: "pd.Series[Any]", sample: "FileSample", args: argparse.Namespace) -> list[str]:
     """Say what becomes of columns on which codecs were not compared; empty if there are none."""
     if not sample.left_out:
         return []

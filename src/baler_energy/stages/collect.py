@@ -16,8 +16,8 @@ from baler_energy.analysis.break_even import constant_rows
 from baler_energy.analysis.checked import check_row, check_table, read_parquet
 from baler_energy.analysis.datapackage import datapackage
 from baler_energy.analysis.electricity import Electricity, electricity_rows, times_of
+from baler_energy.analysis.first_page_runs import mark_first_page_runs
 from baler_energy.analysis.formulas import formula_rows
-from baler_energy.analysis.reference import with_reference
 from baler_energy.analysis.schema import POINT, TABLES, arrow_schema
 from baler_energy.analysis.writing import Rows, TableWriter, scan
 from baler_energy.codecs.engines import operations_of
@@ -259,7 +259,7 @@ class _Dataset:
         table = pa.concat_tables(all_runs)
         if study.wattmeter is not None and study.wattmeter.hosts is None:
             _check_one_host(table["hostname"].unique().to_pylist())
-        _write_from_runs(writers, with_reference(table), pa.concat_tables(energies))
+        _write_from_runs(writers, mark_first_page_runs(table), pa.concat_tables(energies))
         return pa.concat_tables(windows)
 
     def write_scanned(self, writers: Mapping[str, TableWriter], windows: pa.Table, in_order: InOrder) -> None:
@@ -293,7 +293,7 @@ class _Dataset:
         for point, profiler in study.profiles:
             first, *others = operations_of(point)
             constants = tidy.point_values(self._grid.record(point, first))
-            for operation in (first, *others, *PROFILERS[profiler].besides):
+            for operation in (first, *others, *PROFILERS[profiler].extra_operations):
                 path = results / "profiles" / point.path / profiler / operation / HOTSPOTS
                 writers["hotspots"].add_table(read_hotspots(path, constants, operation, profiler), **constants)
         for point in study.sized:

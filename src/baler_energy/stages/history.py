@@ -31,7 +31,7 @@ class History:
         self.rows = []
         self._start_j = self._session.energies_j()
 
-    def go_on(self, rows: Sequence[dict[str, Any]]) -> None:
+    def resume(self, rows: Sequence[dict[str, Any]]) -> None:
         """Continue after the epochs of an earlier process; its last energies are added to those of this one."""
         self.rows = [*rows]
         before_j = {name: rows[-1].get(f"{ENERGY}{name}") for name in self._start_j}

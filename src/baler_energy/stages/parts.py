@@ -133,7 +133,7 @@ def _none(reason: str) -> dict[str, list[Hotspot]]:
     """Return rows with the reason that there are no parts."""
     announce(f"parts: no values: {reason}")
     absent = Hotspot(kind="absent", name=_PROFILER, reason=reason)
-    return {name: [absent] for name in (*OPERATIONS, *PROFILERS[_PROFILER].besides)}
+    return {name: [absent] for name in (*OPERATIONS, *PROFILERS[_PROFILER].extra_operations)}
 
 
 def _synchronise(device: str) -> dict[str, Any]:

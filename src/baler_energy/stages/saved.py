@@ -73,7 +73,7 @@ class SavedTraining:
         self._calls += 1
         self._saved_s = time.monotonic()
         if self._state is not None:
-            self._history.go_on(self._rows)
+            self._history.resume(self._rows)
         return self._state
 
     def offer(self, capture: Callable[[], dict[str, Any]]) -> None:

@@ -18,7 +18,7 @@ from baler_energy.codecs.words import UNPACKED, join_words, packing_words, word_
 from baler_energy.config.parameters import Training
 from baler_energy.config.recommended import RECOMMENDED
 from baler_energy.config.shown import number_text
-from baler_energy.data.sampling import Sample
+from baler_energy.data.sampling import FileSample
 from baler_energy.data.table import Table
 from baler_energy.errors import InputError, is_out_of_memory
 from baler_energy.files import read_json
@@ -84,7 +84,7 @@ class Trials:
         Errors, at their finest step, of the ways of rounding that reach the goal at no step; the trials add to it.
     """
 
-    sample: Sample
+    sample: FileSample
     goal: Goal
     folder: Path
     measuring: Measuring

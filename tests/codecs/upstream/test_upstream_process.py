@@ -58,7 +58,7 @@ def test_a_mode_runs_from_the_projects_own_files(start, tmp_path, capfd):
         baler.perform(full, "compress", 1)
         baler.perform(full, "compress", 2)
         # The seed is set before each mode, but the number of threads only once.
-        assert baler.said() == "100 %|=====| stand-in full compress [1, 1, 2] [3]"
+        assert baler.last_output() == "100 %|=====| stand-in full compress [1, 1, 2] [3]"
     assert np.load(full.compressed)["data"].shape == (5, 2)
     # The output of the last request goes to the log.
     assert capfd.readouterr().err.splitlines() == ["100 %|=====| stand-in full compress [1, 1, 2] [3]"]

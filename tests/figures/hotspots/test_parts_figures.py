@@ -7,7 +7,7 @@ from matplotlib.patches import Rectangle
 
 from baler_energy.figures.base import NoData
 from baler_energy.figures.hotspots.calls import draw_calls
-from baler_energy.figures.hotspots.icicle import Block, draw_icicle, nested
+from baler_energy.figures.hotspots.icicle import Tile, draw_icicle, nested
 from baler_energy.figures.hotspots.lines import draw_copies, draw_lines
 from baler_energy.figures.hotspots.parts import draw_parts, draw_whole, parts_of
 from baler_energy.figures.hotspots.roofline import draw_roofline, work
@@ -107,7 +107,7 @@ def test_nested_rows_become_blocks():
     rows = [{"stack": s, "name": s[-1], "width": w} for s, w in (("a", 3.0), ("a;b", 2.0), ("a;b;c", 1.0), ("d", 1.0))]
     first, second = nested(rows, "0.5")
     assert (first.label, first.width, second.label) == ("a", 3.0, "d")
-    assert first.parts == [Block("b", 2.0, "0.5", parts=[Block("c", 1.0, "0.5")])]
+    assert first.parts == [Tile("b", 2.0, "0.5", parts=[Tile("c", 1.0, "0.5")])]
 
 
 def labels_within_blocks(figure) -> list[str]:
@@ -148,8 +148,8 @@ def test_labels_are_shortened_turned_or_left_out_where_there_is_less_room(height
     }
     with styled():
         figure, panels = grid(1, 1, height_in)
-        parts = [Block(name, width, "0.3", known=name != "mul") for name, width in widths.items()]
-        draw_icicle(panels[0, 0], Block("whole", 100, "0.9", parts=[Block("parts", 100, "0.6", parts=parts)]))
+        parts = [Tile(name, width, "0.3", known=name != "mul") for name, width in widths.items()]
+        draw_icicle(panels[0, 0], Tile("whole", 100, "0.9", parts=[Tile("parts", 100, "0.6", parts=parts)]))
     found = labels_within_blocks(figure)
     assert "addmm" in {text.partition("\n")[0] for text in found} and len(found) > 3
 

@@ -156,7 +156,7 @@ def compressing(asked: Asked) -> Iterator[Work]:
         # Not all runtimes compute NaN from NaN.
         check_finite(table.data, checkpoint)
     codec.start(asked, [codec.encoder, *([codec.decoder] if bounded else [])])
-    few = table.first(asked.few)
+    few = table.first(asked.warm_up_rows)
 
     def warnings() -> list[str]:
         minimum, constant = checkpoint.normalisation.features[0], checkpoint.normalisation.constant
@@ -186,7 +186,7 @@ def decompressing(asked: Asked) -> Iterator[Work]:
         table.write(asked.target)
         return len(table.data)
 
-    (first,) = content.first(asked.few)
+    (first,) = content.first(asked.warm_up_rows)
     yield Work(
         operation=partial(codec.decompress, asked.data),
         warm_up=partial(codec.decode, first),

@@ -96,8 +96,8 @@ def train_parts(
     loss = batch_loss(output, rows)
     moved = batches * rows.numel() * size
     parts += [
-        Part("layer", "loss forward", _often(lambda: batch_loss(output, rows), batches), batches, bytes=2 * moved),
-        Part("layer", "loss backward", _often(_backward(loss, [output]), batches), batches, bytes=3 * moved),
+        Part("layer", "loss forward", _repeated(lambda: batch_loss(output, rows), batches), batches, bytes=2 * moved),
+        Part("layer", "loss backward", _repeated(_backward(loss, [output]), batches), batches, bytes=3 * moved),
     ]
     return [*parts, _optimizer(model, settings, rows, batches)]
 
@@ -130,7 +130,7 @@ def _optimizer(model: Autoencoder, settings: TrainingSettings, rows: Tensor, bat
     kind = load(OPTIMIZERS[settings.optimizer])
     count = sum(parameter.numel() for parameter in model.parameters())
     moved = None if kind.VALUES_MOVED is None else kind.VALUES_MOVED * count * rows.element_size() * batches
-    return Part("optimizer", f"{kind.NAME} step", _often(run, batches), batches, bytes=moved)
+    return Part("optimizer", f"{kind.NAME} step", _repeated(run, batches), batches, bytes=moved)
 
 
 def compress_parts(codec: InMemoryCodec, table: Table, batch: int, device: torch.device, path: Path) -> list[Part]:
@@ -159,7 +159,7 @@ def compress_parts(codec: InMemoryCodec, table: Table, batch: int, device: torch
     def from_device() -> None:
         latents[:batch] = output.cpu().numpy()
 
-    collected = Part("data", "from the device", _often(from_device, batches), batches, bytes=2 * latents.nbytes)
+    collected = Part("data", "from the device", _repeated(from_device, batches), batches, bytes=2 * latents.nbytes)
     return [*parts, *layers, collected, Part("data", "writing the file", writing, 1, bytes=latents.nbytes)]
 
 
@@ -190,7 +190,7 @@ def decompress_parts(codec: InMemoryCodec, compressed: Path, batch: int, device:
         Part("data", "reading the file", lambda: Reader(compressed).latents(), 1, bytes=latents.nbytes),
         *_moved(to_device, batches, latents, first.dtype, device),
         *layers,
-        Part("data", "from the device", _often(from_device, batches), batches),
+        Part("data", "from the device", _repeated(from_device, batches), batches),
         Part("data", "restoring the scale", restoring, batches, bytes=2 * data.nbytes),
         Part("data", "rounding", lambda: round_to_native(data, checkpoint.dtypes), 1, bytes=2 * data.nbytes),
     ]
@@ -203,7 +203,7 @@ def _moved(
     size = torch.empty((), dtype=dtype).element_size()
     if device.type == "cpu" and size == values.itemsize:
         return []
-    return [Part("data", "to the device", _often(run, times), times, bytes=values.size * (values.itemsize + size))]
+    return [Part("data", "to the device", _repeated(run, times), times, bytes=values.size * (values.itemsize + size))]
 
 
 def _trained_layer(
@@ -222,7 +222,7 @@ def _trained_layer(
         Part(
             "layer",
             f"{name} forward",
-            _often(lambda: _apply(layer, inputs, slope), batches),
+            _repeated(lambda: _apply(layer, inputs, slope), batches),
             batches,
             flops,
             moved,
@@ -230,7 +230,7 @@ def _trained_layer(
         Part(
             "layer",
             f"{name} backward",
-            _often(_backward(output, wanted), batches),
+            _repeated(_backward(output, wanted), batches),
             batches,
             passes * flops,
             back,
@@ -247,7 +247,7 @@ def _applied_layers(model: Autoencoder, prefix: str, values: Tensor, batches: in
             values = _joined(layer, values, start)
             run = _applied(layer, values, _slope(model.architecture, name))
             parts.append(
-                Part("layer", f"{name} forward", _often(run, batches), batches, *_work(layer, values, batches))
+                Part("layer", f"{name} forward", _repeated(run, batches), batches, *_work(layer, values, batches))
             )
             values = run()
     return values, parts
@@ -289,7 +289,7 @@ def _backward(output: Tensor, wanted: Sequence[Tensor]) -> Callable[[], object]:
     return lambda: torch.autograd.grad(output, wanted, gradient, retain_graph=True)
 
 
-def _often(run: Callable[[], object], times: int) -> Callable[[], None]:
+def _repeated(run: Callable[[], object], times: int) -> Callable[[], None]:
     def often() -> None:
         for _ in range(times):
             run()

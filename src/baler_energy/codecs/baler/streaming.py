@@ -49,7 +49,10 @@ def compressing(asked: Asked) -> AbstractContextManager[Work]:
     checkpoint = checkpoint_of(asked)
 
     def facts(codec: StreamingCodec, source: Source) -> Mapping[str, float | str | None]:
-        rows = next((block.data[: asked.few] for block in source.blocks(asked.few)), np.empty((0, len(source.names))))
+        rows = next(
+            (block.data[: asked.warm_up_rows] for block in source.blocks(asked.warm_up_rows)),
+            np.empty((0, len(source.names))),
+        )
         with np.errstate(all="ignore"):
             eager = _eagerly(checkpoint, "en", asked.device)(checkpoint.normalisation.normalise(rows))
             return _deviation(codec.encode(rows)[0], eager, checkpoint.precision)
@@ -69,7 +72,7 @@ def decompressing(asked: Asked) -> AbstractContextManager[Work]:
     rounding = 4 * float(np.finfo(np.float64).eps * digits.max(initial=0.0))
 
     def facts() -> Mapping[str, float | str | None]:
-        latents = np.array(asked.compressed.first(asked.few)[0])
+        latents = np.array(asked.compressed.first(asked.warm_up_rows)[0])
         with np.errstate(all="ignore"):
             eager = scale.restore(_eagerly(checkpoint, "de", asked.device)(latents).astype(np.float64))
             found = scale.normalise(codec.decode(latents))
@@ -94,9 +97,9 @@ def _deviation(
     if not np.isfinite(expected).all():
         return {"runtime_deviation": None, "runtime_reason": None}
     deviation = largest_deviation([(found, expected)])
-    largest, spread = float(np.abs(expected).max(initial=0.0)), float(np.ptp(expected)) if expected.size else 0.0
-    # Without a spread, the deviation is not over a range.
-    offset = largest / spread if spread else largest
+    largest, value_range = float(np.abs(expected).max(initial=0.0)), float(np.ptp(expected)) if expected.size else 0.0
+    # Without a value_range, the deviation is not over a range.
+    offset = largest / value_range if value_range else largest
     allowed = TOLERANCES[precision] * max(1.0, offset) + rounding
     remedy = "Use engine 'reference', and report this as a defect."
     return deviation_facts(deviation, allowed, "Engine 'fast'", remedy)

@@ -127,7 +127,7 @@ def training_work(asked: Asked, train_network: Callable[..., Trained]) -> Work:
     table, point = asked.read_table(), asked.point
     settings = TrainingSettings.of(point, asked.seed, asked.training)
     architecture = Architecture.of(point.model, table.data.shape[1], point.compression_ratio)
-    few = table.first(asked.few)
+    few = table.first(asked.warm_up_rows)
     for module in STARTS[settings.start].modules:
         if note := load(module).notice(architecture):
             announce(note)

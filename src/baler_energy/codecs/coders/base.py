@@ -18,7 +18,6 @@ __all__ = [
     "RoundingCoder",
     "Steps",
     "Word",
-    "apart",
     "arrays_like",
     "bound_ladder",
     "bound_of",
@@ -28,6 +27,7 @@ __all__ = [
     "joined",
     "level_of",
     "range_of",
+    "split_arrays",
     "to_planes",
 ]
 
@@ -159,7 +159,7 @@ class Coder(Word):
 
     def decode_all(self, packed: bytes, like: Sequence[Like]) -> list[NDArray[Any]]:
         """Undo `encode_all`; raises `ValueError` if the bytes do not match these arrays."""
-        parts = [packed] if len(like) == 1 else apart(packed, len(like))
+        parts = [packed] if len(like) == 1 else split_arrays(packed, len(like))
         return [self.decode(part, *array) for part, array in zip(parts, like, strict=True)]
 
 
@@ -211,7 +211,7 @@ def joined(parts: Sequence[bytes]) -> bytes:
     return b"".join([np.array([*map(len, parts)], _SIZE).tobytes(), *parts])
 
 
-def apart(content: bytes, count: int) -> list[bytes]:
+def split_arrays(content: bytes, count: int) -> list[bytes]:
     """Split what `joined` joined into `count` parts; raises `ValueError` if the sizes do not match."""
     start = _SIZE.itemsize * count
     sizes = np.frombuffer(content[:start], _SIZE)

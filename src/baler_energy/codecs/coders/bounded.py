@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from baler_energy.codecs.coders.base import (
     Like,
     RoundingCoder,
-    apart,
     arrays_like,
     bound_ladder,
     bound_of,
     columns_of,
     joined,
     range_of,
+    split_arrays,
 )
 from baler_energy.codecs.coders.quantise import Quantise
 from baler_energy.codecs.coders.zstd import Zstd
@@ -94,7 +94,7 @@ class BoundedCoder(RoundingCoder):
     def decode_all(self, packed: bytes, like: Sequence[Like]) -> list[NDArray[Any]]:
         """Unpack arrays."""
         columns = [(dtype, shape[0]) for dtype, shape in like for _ in range(1 if len(shape) == 1 else shape[1])]
-        parts = zip(apart(packed, len(columns)), columns, strict=True)
+        parts = zip(split_arrays(packed, len(columns)), columns, strict=True)
         return arrays_like([self._unpacked(part, dtype, rows) for part, (dtype, rows) in parts], like)
 
     def _packed(self, values: NDArray[Any], column_range: float) -> tuple[NDArray[Any], bytes]:

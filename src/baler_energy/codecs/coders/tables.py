@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_energy.codecs.coders.base import BlockCoder, Like, apart, arrays_like, columns_of, joined
+from baler_energy.codecs.coders.base import BlockCoder, Like, arrays_like, columns_of, joined, split_arrays
 
 __all__ = ["TableCoder"]
 
@@ -50,7 +50,7 @@ class TableCoder(BlockCoder):
         shapes = [(dtype, shape[0]) for dtype, shape in like for _ in range(1 if len(shape) == 1 else shape[1])]
         columns = [np.empty(rows, dtype) for dtype, rows in shapes]
         names = _names([rows for _, rows in shapes])
-        for part, places in zip(apart(packed, len(names)), names.values(), strict=True):
+        for part, places in zip(split_arrays(packed, len(names)), names.values(), strict=True):
             try:
                 found = self.unpack(part, list(places))
             except Exception as error:  # the reader of a damaged file can raise anything

@@ -155,7 +155,7 @@ class Asked:
         return self.content
 
     @property
-    def few(self) -> int:
+    def warm_up_rows(self) -> int:
         """Number of rows in a warm-up."""
         return WARM_UP_BATCHES * (self.point.batch_size or ROWS_WITHOUT_BATCHES)
 

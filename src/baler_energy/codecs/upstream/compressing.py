@@ -41,7 +41,7 @@ def compressing(asked: Asked) -> Iterator[Work]:
     config = baler_config(asked.point, codec.architecture, table.dtypes)
     with workplace(asked.out) as root:
         full, few = (new_project(root, name, config) for name in ("full", "few"))
-        for project, part in ((full, table), (few, table.first(asked.few))):
+        for project, part in ((full, table), (few, table.first(asked.warm_up_rows))):
             write_inputs(project, part, codec)
         process = Process(root, asked)
 

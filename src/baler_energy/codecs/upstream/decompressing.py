@@ -30,7 +30,7 @@ def decompressing(asked: Asked) -> Iterator[Work]:
     config = baler_config(asked.point, codec.architecture, facts.dtypes)
     with workplace(asked.out) as root:
         full, few = (new_project(root, name, config) for name in ("full", "few"))
-        for project, part in ((full, latents), (few, latents[: asked.few])):
+        for project, part in ((full, latents), (few, latents[: asked.warm_up_rows])):
             zeros = Table(np.zeros((len(part), len(facts.names))), facts.names, facts.dtypes)
             write_inputs(project, zeros, codec, part)
         process = Process(root, asked)

@@ -43,7 +43,7 @@ class Upstream:
     def __init__(self, process: "subprocess.Popen[str]", log: Path, start_s: float) -> None:
         self._process = process
         self._log = log
-        self._said_before = 0
+        self._log_before = 0
         self.facts = self._answer("while starting")
         self.startup_s = time.monotonic() - start_s
 
@@ -72,7 +72,7 @@ class Upstream:
         BalerEnergyError
             Baler failed, or its process ended.
         """
-        self._said_before = self._log.stat().st_size
+        self._log_before = self._log.stat().st_size
         names = [project.path.parent.name, project.name]
         return self._ask({"project": names, "mode": mode, "seed": seed, "profile": profile})
 
@@ -80,10 +80,10 @@ class Upstream:
         """Wait until Baler's GPU has finished its queue; the first time, this makes its CUDA context."""
         self._ask({"mode": "synchronise"})
 
-    def said(self) -> str:
+    def last_output(self) -> str:
         """Give what Baler printed since the last request, with progress bars in their final state."""
         with self._log.open("rb") as handle:
-            handle.seek(self._said_before)
+            handle.seek(self._log_before)
             lines = handle.read().decode("utf-8", "replace").rstrip("\n").split("\n")
         # A progress bar overwrites itself.
         return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
@@ -107,7 +107,7 @@ class Upstream:
         return self._answer(f"in mode {request['mode']}")
 
     def _last_lines(self) -> str:
-        lines = [line for line in self.said().splitlines() if line.strip()][-_LAST_LINES:]
+        lines = [line for line in self.last_output().splitlines() if line.strip()][-_LAST_LINES:]
         return "\n  ".join(["Its last lines:", *lines]) if lines else "It printed nothing."
 
 
@@ -152,7 +152,7 @@ def started(folder: Path, *, device: str, threads: int) -> Iterator[Upstream]:
                 'of torch: `rm -r .venv-upstream`, then `make upstream TORCH_INDEX=...` (README, "Which torch").'
             )
         yield upstream
-        announce(upstream.said())
+        announce(upstream.last_output())
     finally:
         _end(process)
 

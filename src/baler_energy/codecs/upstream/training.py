@@ -45,7 +45,7 @@ def training(asked: Asked) -> Iterator[Work]:
     with workplace(asked.out) as root:
         full, few = new_project(root, "full", config), new_project(root, "few", replace(config, epochs=1))
         files.write_table(full.data, table)
-        files.write_table(few.data, table.first(asked.few))
+        files.write_table(few.data, table.first(asked.warm_up_rows))
         process = Process(root, asked)
 
         def finish(result: Any) -> Learned:

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from baler_energy.figures.base import FigureSpec, Tables
 from baler_energy.figures.captions import SHARES
-from baler_energy.figures.hotspots.icicle import Block, draw_icicle, nested
+from baler_energy.figures.hotspots.icicle import Tile, draw_icicle, nested
 from baler_energy.figures.profiled import one_profile, profiler_of, tool_of
 from baler_energy.figures.style import COLOURS, grid, subtitle
 from baler_energy.vocabulary import Operation
@@ -50,27 +50,27 @@ def _seconds(found: pd.DataFrame) -> str:
     return f"{float(found['total_time_s'].max()):.2g}"
 
 
-def _coloured(root: Block) -> None:
+def _coloured(root: Tile) -> None:
     """Colour the two passes that both trees have, including their callees."""
 
-    def paint(block: Block, colour: str | None) -> None:
-        own = {"backward": COLOURS[1], "forward": COLOURS[0]}.get(block.label)
-        block.colour = colour or own or block.colour
-        for part in block.parts:
+    def paint(tile: Tile, colour: str | None) -> None:
+        own = {"backward": COLOURS[1], "forward": COLOURS[0]}.get(tile.label)
+        tile.colour = colour or own or tile.colour
+        for part in tile.parts:
             paint(part, colour or own)
 
     paint(root, None)
 
 
-def _original() -> Block:
+def _original() -> Tile:
     passes = [
-        Block("backward", _ORIGINAL["backward"], COLOURS[1]),
-        Block("forward", _ORIGINAL["forward"], COLOURS[0]),
+        Tile("backward", _ORIGINAL["backward"], COLOURS[1]),
+        Tile("forward", _ORIGINAL["forward"], COLOURS[0]),
     ]
     unknown: Any = {"colour": COLOURS[2], "known": False}
-    rest = Block("unknown", 100 - sum(_ORIGINAL.values()), "0.85", known=False)
-    fit = Block("fit", 100, parts=[*passes, rest], **unknown)
-    return Block("main", 100, COLOURS[2], parts=[Block("training", 100, parts=[fit], **unknown)])
+    rest = Tile("unknown", 100 - sum(_ORIGINAL.values()), "0.85", known=False)
+    fit = Tile("fit", 100, parts=[*passes, rest], **unknown)
+    return Tile("main", 100, COLOURS[2], parts=[Tile("training", 100, parts=[fit], **unknown)])
 
 
 FIGURES = (

@@ -10,32 +10,32 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-__all__ = ["Block", "draw_icicle", "nested"]
+__all__ = ["Tile", "draw_icicle", "nested"]
 
 #: Blocks narrower than this share of the whole have no label: nothing would fit.
 _NAMED = 0.01
 #: Fewest letters of a shortened label.
 _FEWEST = 3
-#: Font size, and space between a label and the edge of its block (points); width of a narrow letter over the size.
+#: Font size, and space between a label and the edge of its tile (points); width of a narrow letter over the size.
 _SIZE, _MARGIN, _NARROWEST = 7.5, 1.0, 0.4
 
 
 @dataclass
-class Block:
-    """A block: its label, its width in the unit of the axis, its colour, and its parts."""
+class Tile:
+    """A tile: its label, its width in the unit of the axis, its colour, and its parts."""
 
     label: str
     width: float
     colour: str
-    parts: "list[Block]" = field(default_factory=list)
+    parts: "list[Tile]" = field(default_factory=list)
     known: bool = True
     """Whether its width is known; if not, it fills the available width and has a dashed edge."""
 
 
-def draw_icicle(panel: Axes, root: Block, *, deepest: int = 8) -> None:
-    """Draw a block at the top and its parts below.
+def draw_icicle(panel: Axes, root: Tile, *, deepest: int = 8) -> None:
+    """Draw a tile at the top and its parts below.
 
-    Parts are drawn in order from the left; the rest of the block above is its own share.
+    Parts are drawn in order from the left; the rest of the tile above is its own share.
     """
     levels = _draw(panel, root, 0.0, 0, root.width, deepest)
     panel.set_xlim(0, root.width)
@@ -45,7 +45,7 @@ def draw_icicle(panel: Axes, root: Block, *, deepest: int = 8) -> None:
 
 
 class _Label(Text):
-    """A block's label, of which as much is drawn as fits into the block; the space is only known when it is drawn."""
+    """A tile's label, of which as much is drawn as fits into the tile; the space is only known when it is drawn."""
 
     def __init__(self, box: Rectangle, name: str, percent: str, colour: str) -> None:
         middle = box.get_x() + box.get_width() / 2, box.get_y() + box.get_height() / 2
@@ -82,31 +82,31 @@ class _Label(Text):
         super().draw(renderer)
 
 
-def _draw(panel: Axes, block: Block, start: float, level: int, whole: float, deepest: int) -> int:
-    edge = {"edgecolor": "white" if block.known else "black", "linestyle": "-" if block.known else (0, (3, 2))}
-    box = Rectangle((start, level), block.width, 1, facecolor=block.colour, linewidth=0.8, **edge)  # type: ignore[arg-type]
+def _draw(panel: Axes, tile: Tile, start: float, level: int, whole: float, deepest: int) -> int:
+    edge = {"edgecolor": "white" if tile.known else "black", "linestyle": "-" if tile.known else (0, (3, 2))}
+    box = Rectangle((start, level), tile.width, 1, facecolor=tile.colour, linewidth=0.8, **edge)  # type: ignore[arg-type]
     panel.add_patch(box)
-    share = block.width / whole
+    share = tile.width / whole
     if share >= _NAMED:
-        dark = sum(weight * part for weight, part in zip((0.3, 0.59, 0.11), to_rgb(block.colour), strict=True)) < 0.5
-        percent = f"{100 * share:.0f} %" if block.known else ""
-        panel.add_artist(_Label(box, block.label, percent, "white" if dark else "black"))
+        dark = sum(weight * part for weight, part in zip((0.3, 0.59, 0.11), to_rgb(tile.colour), strict=True)) < 0.5
+        percent = f"{100 * share:.0f} %" if tile.known else ""
+        panel.add_artist(_Label(box, tile.label, percent, "white" if dark else "black"))
     levels = level + 1
     if level + 1 < deepest:
-        for part in block.parts:
+        for part in tile.parts:
             levels = max(levels, _draw(panel, part, start, level + 1, whole, deepest))
             start += part.width
     return levels
 
 
-def nested(rows: Iterable[Mapping[str, object]], colour: str) -> list[Block]:
-    """Make blocks from rows with ``stack``, ``name`` and ``width``, parents before their children."""
-    roots: list[Block] = []
-    known: dict[str, Block] = {}
+def nested(rows: Iterable[Mapping[str, object]], colour: str) -> list[Tile]:
+    """Make tiles from rows with ``stack``, ``name`` and ``width``, parents before their children."""
+    roots: list[Tile] = []
+    known: dict[str, Tile] = {}
     for row in rows:
         stack = str(row["stack"])
-        block = Block(str(row["name"]), float(str(row["width"])), colour)
+        tile = Tile(str(row["name"]), float(str(row["width"])), colour)
         parent = known.get(stack.rpartition(";")[0])
-        (parent.parts if parent else roots).append(block)
-        known[stack] = block
+        (parent.parts if parent else roots).append(tile)
+        known[stack] = tile
     return roots

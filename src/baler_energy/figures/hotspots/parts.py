@@ -12,7 +12,7 @@ from baler_energy.analysis.statistics import flag_words
 from baler_energy.figures.bars import label_end, name_rows
 from baler_energy.figures.base import FigureSpec, Tables
 from baler_energy.figures.captions import LOOPS
-from baler_energy.figures.hotspots.icicle import Block, draw_icicle
+from baler_energy.figures.hotspots.icicle import Tile, draw_icicle
 from baler_energy.figures.profiled import one_profile, profiler_of
 from baler_energy.figures.selection import OPERATIONS, scaled_unit
 from baler_energy.figures.style import COLOURS, grid, legend_below, subtitle
@@ -168,35 +168,35 @@ def draw_whole(tables: Tables) -> Figure:
     return figure
 
 
-def _tree(part: pd.DataFrame, operation: str, value: str, factor: float) -> Block:
-    """Make the block of the whole: groups of parts, parts, and operators within them."""
+def _tree(part: pd.DataFrame, operation: str, value: str, factor: float) -> Tile:
+    """Make the tile of the whole: groups of parts, parts, and operators within them."""
     whole = part[part["kind"] == "whole"].iloc[0]
     static = part.loc[part["kind"] == "static", value].sum() if value == "energy_j" else 0.0
     power_w = static / float(whole["self_time_s"])
     groups = []
     for kind, (words, colour) in _KINDS.items():
         same = part[(part["kind"] == kind) & part[value].notna()]
-        blocks = [_piece(row, part, value, power_w, factor, colour) for row in same.to_dict("records")]
-        blocks = [block for block in blocks if block.width > 0]
-        if blocks:
+        tiles = [_piece(row, part, value, power_w, factor, colour) for row in same.to_dict("records")]
+        tiles = [tile for tile in tiles if tile.width > 0]
+        if tiles:
             name = words.partition(" (")[0]
-            # A group with a single block, such as the rest, is not drawn twice.
-            inside = blocks if len(blocks) > 1 or blocks[0].parts else []
-            groups.append(Block(name, sum(block.width for block in blocks), colour, parts=inside))
+            # A group with a single tile, such as the rest, is not drawn twice.
+            inside = tiles if len(tiles) > 1 or tiles[0].parts else []
+            groups.append(Tile(name, sum(tile.width for tile in tiles), colour, parts=inside))
     # Parts may exceed the whole; the width is then their sum.
     width = max(float(whole[value]) * factor, sum(group.width for group in groups))
-    return Block(operation, width, "0.92", parts=groups)
+    return Tile(operation, width, "0.92", parts=groups)
 
 
-def _piece(row: Mapping[Any, Any], part: pd.DataFrame, value: str, power_w: float, factor: float, colour: str) -> Block:
-    """Make a part's block: its energy above static power, or its time if time is shown instead."""
+def _piece(row: Mapping[Any, Any], part: pd.DataFrame, value: str, power_w: float, factor: float, colour: str) -> Tile:
+    """Make a part's tile: its energy above static power, or its time if time is shown instead."""
     above = 0.0 if row["kind"] == "static" else power_w * float(row["self_time_s"] or 0.0)
     width = (float(row[value]) - above) * factor
     inside = part[part["kind"].isin(_OPERATORS) & part["stack"].str.startswith(f"{row['stack']};", na=False)]
     shares = inside["self_share"] / float(row["self_share"]) if len(inside) else inside["self_share"]
     names = [str(name).removeprefix("aten::") for name in inside["name"]]
-    parts = [Block(name, width * share, colour) for name, share in zip(names, shares, strict=True)]
-    return Block(str(row["name"]), width, colour, parts=parts)
+    parts = [Tile(name, width * share, colour) for name, share in zip(names, shares, strict=True)]
+    return Tile(str(row["name"]), width, colour, parts=parts)
 
 
 FIGURES = (

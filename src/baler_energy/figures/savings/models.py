@@ -53,10 +53,10 @@ def draw_forward(tables: Tables) -> Figure:
         The study or its centre has only one network.
     """
     runs = tables["runs"]
-    passed = runs[runs["operation"] == Operation.FORWARD]
-    require_rows("only one network, so there are no sizes to compare", passed)
+    forward_runs = runs[runs["operation"] == Operation.FORWARD]
+    require_rows("only one network, so there are no sizes to compare", forward_runs)
     centre = centre_of(runs)
-    here = sweep(passed, "model", centre)
+    here = sweep(forward_runs, "model", centre)
     if here[_SIZE].nunique() < 2:
         raise NoData("only one network at the study's centre, so there are no sizes to compare")
     here = per_row(here)

@@ -11,7 +11,7 @@ from baler_energy.analysis.break_even import (
     MONEY,
     STEPS,
     Band,
-    Codec,
+    CodecCosts,
     Constants,
     Quantity,
     Scenario,
@@ -28,8 +28,8 @@ from baler_energy.analysis.published import PUBLISHED
 from baler_energy.config.texts import one_of
 from baler_energy.figures.base import NoData, Tables, TableSpec
 from baler_energy.figures.break_even_rows import (
+    BreakEvenData,
     Case,
-    Study,
     amount,
     band_text,
     read_break_even,
@@ -92,7 +92,7 @@ def break_even(tables: Tables) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=_COLUMNS)
 
 
-def _rows(study: Study, case: Case, scenario: Scenario, codec: Codec, draws: Constants) -> list[Row]:
+def _rows(study: BreakEvenData, case: Case, scenario: Scenario, codec: CodecCosts, draws: Constants) -> list[Row]:
     found = []
     for quantity, by_step in costs(codec, scenario, likeliest(study.ranges)).items():
         row: Row = {"scenario": scenario.name, "volume_tb": scenario.volume_tb, "years": scenario.years}
@@ -112,7 +112,9 @@ def _rows(study: Study, case: Case, scenario: Scenario, codec: Codec, draws: Con
     return found
 
 
-def _savings(against: str, quantity: Quantity, codec: Codec, other: Codec, scenario: Scenario, draws: Constants) -> Row:
+def _savings(
+    against: str, quantity: Quantity, codec: CodecCosts, other: CodecCosts, scenario: Scenario, draws: Constants
+) -> Row:
     compared = (quantity, codec, other, scenario, draws)
     saved = net_saving(*compared)[:, 0]
     values = dict(zip(("saving", "saving_low", "saving_high"), band(saved), strict=True))
@@ -187,7 +189,7 @@ def _notes(frame: pd.DataFrame, tables: Tables) -> list[str]:
 _NO_OTHER = "At or below the error of a codec trained in epochs, the study has no other codec to compare with."
 
 
-def _against_best(own: Any, study: Study, case: Case, scenario: Scenario) -> str:
+def _against_best(own: Any, study: BreakEvenData, case: Case, scenario: Scenario) -> str:
     best = case.best
     assert best is not None
     compared = (case.trained, best, scenario, likeliest(study.ranges))
@@ -199,14 +201,14 @@ def _against_best(own: Any, study: Study, case: Case, scenario: Scenario) -> str
     return f"{said} money with {_ratio_needed(MONEY, compared)}, and energy with {_ratio_needed(ENERGY, compared)}."
 
 
-def _training(trained: Codec, best: Codec) -> str:
+def _training(trained: CodecCosts, best: CodecCosts) -> str:
     if best.train_j == 0:
         return "which needs no training and has no larger error"
     mine, theirs = (amount(one.train_j, "J") for one in (trained, best))
     return f"whose training takes {theirs} instead of {mine} and whose error is no larger"
 
 
-def _ratio_needed(quantity: Quantity, compared: tuple[Codec, Codec, Scenario, Constants]) -> str:
+def _ratio_needed(quantity: Quantity, compared: tuple[CodecCosts, CodecCosts, Scenario, Constants]) -> str:
     needed = float(ratio_to_pay(quantity, *compared))
     # A ratio of 0 is enough to cost no more; that saves nothing where the other steps are free, too.
     if needed == 0 and net_saving(quantity, *compared) > 0:

@@ -13,7 +13,7 @@ from baler_energy.analysis.break_even import (
     CO2E,
     ENERGY,
     MONEY,
-    Codec,
+    CodecCosts,
     Constants,
     Scenario,
     band,
@@ -24,7 +24,14 @@ from baler_energy.analysis.break_even import (
 )
 from baler_energy.figures import style
 from baler_energy.figures.base import FigureSpec, Tables
-from baler_energy.figures.break_even_rows import Case, Study, read_break_even, scenarios, volume_text, years_text
+from baler_energy.figures.break_even_rows import (
+    BreakEvenData,
+    Case,
+    read_break_even,
+    scenarios,
+    volume_text,
+    years_text,
+)
 from baler_energy.figures.style import COLOURS, count_text, few_ticks, grid, log_ticks, plain, subtitle
 
 __all__ = ["FIGURES", "draw_volumes", "draw_years"]
@@ -85,14 +92,14 @@ def draw_volumes(tables: Tables) -> Figure:
     return figure
 
 
-def _chosen(tables: Tables) -> tuple[Study, Case, Scenario, Constants]:
+def _chosen(tables: Tables) -> tuple[BreakEvenData, Case, Scenario, Constants]:
     """Choose the trained codec that does best, and the LHC run, whose volume needs many models."""
     study = read_break_even(tables)
     return study, study.cases[0], scenarios(study)[1], draw(study.ranges)
 
 
 def _panels(
-    study: Study, case: Case, scenario: Scenario, constants: Constants, axis: NDArray[np.float64]
+    study: BreakEvenData, case: Case, scenario: Scenario, constants: Constants, axis: NDArray[np.float64]
 ) -> tuple[Figure, Any]:
     """Draw a row of panels for money and one for CO2e (energy if that is unknown), a column for each other codec."""
     quantities = (MONEY, ENERGY if study.intensity_g_per_kwh is None else CO2E)
@@ -130,11 +137,11 @@ def _label_sides(panels: Any, *, right: bool) -> None:
             panel.annotate(words, (right, place), xytext=(-12 if right else 12, 0), **look)
 
 
-def _name(other: Codec) -> str:
+def _name(other: CodecCosts) -> str:
     return "keeping the data as recorded" if other is AS_RECORDED else f"{plain(other.name)} (ratio {other.ratio:.3g})"
 
 
-def _describe(figure: Figure, case: Case, study: Study, shown: str, pays: list[tuple[Codec, str]]) -> None:
+def _describe(figure: Figure, case: Case, study: BreakEvenData, shown: str, pays: list[tuple[CodecCosts, str]]) -> None:
     said = [f"{case.trained.name} ({case.error_words}, ratio {case.trained.ratio:.3g})."]
     when = [f"{words} against {_name(other).partition(' (')[0]}" for other, words in pays]
     said.append(f"It saves money: {'; '.join(when)}.")

@@ -34,7 +34,7 @@ def load(layers: Layers) -> Apply:
     return on_tensors(run, layers)
 
 
-def _lacks() -> str | None:
+def _missing() -> str | None:
     from baler_energy.devices import count_gpus
 
     return None if count_gpus() else "There is no NVIDIA GPU on this machine."
@@ -44,5 +44,5 @@ RUNTIME = Runtime(
     load=load,
     packages=("tensorrt", "onnx"),
     devices=("cuda",),
-    lacks=_lacks,
+    lacks=_missing,
 )

@@ -5,12 +5,12 @@ from typing import Any
 
 import pyarrow as pa
 
-__all__ = ["with_reference"]
+__all__ = ["mark_first_page_runs"]
 
 _NAME = "at_reference"
 
 
-def with_reference(runs: pa.Table) -> pa.Table:
+def mark_first_page_runs(runs: pa.Table) -> pa.Table:
     """Fill in ``at_reference``, for which all runs have to be known.
 
     The runs are those at the study's centre (``at_centre``) that have the most frequent number of threads of these runs

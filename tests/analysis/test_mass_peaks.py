@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baler_energy.analysis import peaks
-from baler_energy.analysis.peaks import measure_peak
+from baler_energy.analysis.mass_peaks import measure_peak
 
 POSITION, WIDTH = 91.0, 2.0
 

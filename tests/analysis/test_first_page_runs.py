@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from baler_energy.analysis.reference import with_reference
+from baler_energy.analysis.first_page_runs import mark_first_page_runs
 
 
 def marked(*rows):
@@ -10,7 +10,7 @@ def marked(*rows):
     names = ("dataset", "device", "threads", "at_centre")
     runs = pa.Table.from_pylist([dict(zip(names, row, strict=True)) | {"at_reference": None} for row in rows])
     schema = runs.schema.set(4, pa.field("at_reference", pa.bool_()))
-    return with_reference(runs.cast(schema))["at_reference"].to_pylist()
+    return mark_first_page_runs(runs.cast(schema))["at_reference"].to_pylist()
 
 
 def test_it_is_the_centre_on_the_number_of_threads_that_most_runs_had():
