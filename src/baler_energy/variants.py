@@ -321,36 +321,15 @@ PROFILERS: Mapping[str, ProfilerKind] = {
 }
 #: Chapters of the report, each with the modules of its figures, in their order.
 CHAPTERS: Mapping[str, tuple[str, ...]] = {
-    chapter: tuple(f"{_ROOT}.figures.{chapter}.{name}" for name in modules)
+    chapter: tuple(f"{_ROOT}.figures.{chapter}.{name}" for name in modules.split())
     for chapter, modules in {
-        "cost": ("sweeps", "loss", "emissions"),
-        "hotspots": (
-            "components",
-            "parts",
-            "roofline",
-            "calls",
-            "functions",
-            "lines",
-            "operators",
-            "parallel",
-            "gpu_timeline",
-        ),
-        "trust": ("timeseries", "meters", "calibration", "spread", "iterations", "contamination", "foreign"),
-        "worth": (
-            "scorecard",
-            "rate_distortion",
-            "column_types",
-            "codec_costs",
-            "coder_gain",
-            "break_even",
-            "derived",
-            "held_out",
-            "distributions",
-            "column_errors",
-            "error_energy",
-        ),
-        "savings": ("error_joules", "factors", "optimizers", "engines", "difference", "packing", "models", "runtimes"),
-        "forecast": ("predicted", "cost_metrics"),
+        "cost": "sweeps loss emissions",
+        "hotspots": "components parts roofline calls functions lines operators parallel gpu_timeline",
+        "trust": "timeseries meters calibration spread iterations contamination foreign",
+        "worth": "scorecard rate_distortion column_types codec_costs coder_gain break_even derived held_out "
+        "distributions column_errors error_energy",
+        "savings": "error_joules factors optimizers engines difference packing models runtimes",
+        "forecast": "predicted cost_metrics",
     }.items()
 }
 #: Tables of the report.
@@ -394,12 +373,10 @@ def load(module: str) -> Any:
 
 def variant_modules() -> frozenset[str]:
     """Return the modules of all variants."""
-    flat: list[Iterable[str]] = [family.values() for family in (OPTIMIZERS, TABLES)]
-    flat += [*CHAPTERS.values(), *CODERS.values()]
+    flat: list[Iterable[str]] = [OPTIMIZERS.values(), TABLES.values(), *CHAPTERS.values(), *CODERS.values()]
     flat += [one.modules for family in (STARTS, SCHEDULES) for one in family.values()]
-    flat.append(one.module for one in GENERATORS.values())
-    flat.append(one.module for one in FORMATS.values())
     flat.append(one.module for one in RUNTIMES.values() if one.module)
-    flat += [[one.module for one in family.values()] for family in (METERS, PEERS, PROFILERS, PRUNINGS)]
+    own = (GENERATORS, FORMATS, METERS, PEERS, PROFILERS, PRUNINGS)
+    flat += [[one.module for one in family.values()] for family in own]
     flat += [modules for transform in TRANSFORMS.values() for one in transform.values() for modules in one.values()]
     return frozenset(module for modules in flat for module in modules)

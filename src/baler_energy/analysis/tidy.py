@@ -98,14 +98,14 @@ def run_row(
     duration_s = record.window.duration_s / iterations
     energy = _energy(record)
     used_j, native_bytes = energy["energy_j"], errors.get("native_bytes")
-    results, facts = record.results, record.provenance
+    results = record.results
     wrong, notes = flags_of(record)
     return {
         **point_values(record),
         "operation": record.operation.value,
         "in_mean": wrong is None,
         "at_centre": at_centre,
-        # Of the runs at the centre; `reference` leaves some of them out when all are known.
+        # Of the runs at the centre; `first_page_runs` leaves some of them out when all are known.
         "at_reference": at_centre,
         "window_start": record.window.start,
         "duration_s": duration_s,
@@ -125,15 +125,23 @@ def run_row(
         "run_flags": wrong,
         "run_notes": notes,
         "idle_shared": None if record.idle is None else record.idle.shared,
+        **_learned(record),
+        **{key: errors.get(key) for key in ERROR_KEYS},
+        **_stored(results),
+        **{key: results.get(key) for key in ("startup_s", "coder_startup_s", "runtime_deviation", "runtime_reason")},
+        **_machine(record.provenance),
+    }
+
+
+def _learned(record: Measurement) -> dict[str, Any]:
+    """Collect what the training of a network has recorded; null for everything else."""
+    results = record.results
+    return {
         "seed": record.parameters.get("seed"),
         **{key: results.get(key) for key in ("final_loss", "flops", "parameters")},
         "loss_per_value": _loss_per_value(record, results.get("final_loss")),
         "peak_learning_rate": results.get("learning_rate"),
         **{key: results.get(key) for key in ("epochs_run", "stopped_at_gain_epoch", "stopped_at_gain_by")},
-        **{key: errors.get(key) for key in ERROR_KEYS},
-        **_stored(results),
-        **{key: results.get(key) for key in ("startup_s", "coder_startup_s", "runtime_deviation", "runtime_reason")},
-        **_machine(facts),
     }
 
 

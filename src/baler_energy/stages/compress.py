@@ -95,13 +95,9 @@ def compress(
     """
     from baler_energy.codecs.container import Reader
 
-    engine, request = engine_of(point), request or Request()
-    engine.refuse(point, Training())
-    if not engine.reads_files and (file_format not in (None, PREPARED) or request != Request()):
-        able = options_with(lambda engine: engine.reads_files)
-        raise InputError(
-            f"--engine {point.engine} only reads tables of `baler-energy prepare`. Use {able} for other files."
-        )
+    request = request or Request()
+    engine_of(point).refuse(point, Training())
+    _check_reads_files(point, request, file_format)
     device, startup_s = configure_torch(point), Packing.parse(point.packing).startup_s()
     known = {"checkpoint": checkpoint, "request": request, "file_format": file_format}
     with atomic_path(out / COMPRESSED) as target:
@@ -126,6 +122,15 @@ def compress(
     written_as = Reader(out / COMPRESSED).facts.file_format
     record = write_record(out, Operation.COMPRESS, parameters, outcome, results, file_format=written_as)
     return measured_summary(out / COMPRESSED, _facts(record), record)
+
+
+def _check_reads_files(point: PointOptions, request: Request, file_format: str | None) -> None:
+    asks_for_file = file_format not in (None, PREPARED) or request != Request()
+    if asks_for_file and not engine_of(point).reads_files:
+        able = options_with(lambda engine: engine.reads_files)
+        raise InputError(
+            f"--engine {point.engine} only reads tables of `baler-energy prepare`. Use {able} for other files."
+        )
 
 
 def _facts(record: Measurement) -> str:

@@ -65,12 +65,7 @@ def evaluate(
     from baler_energy.analysis.histograms import histograms
 
     check_outputs(out, ERRORS, HISTOGRAMS, SUMMARY)
-    before, after = Table.read(original), Table.read(reconstructed)
-    for kind, first, second in (("names", before.names, after.names), ("types", before.dtypes, after.dtypes)):
-        if first != second:
-            raise InputError(
-                f"{reconstructed}: the columns' {kind} differ from those of {original}; these are different tables."
-            )
+    before, after = _matching_tables(original, reconstructed)
     compressed_bytes, model_bytes = _size(compressed), None if checkpoint is None else _size(checkpoint)
     source_bytes = before.origin.get("source_bytes")
     sizes = {"float64": before.data.nbytes, "native": before.native_bytes, "source": source_bytes}
@@ -96,6 +91,16 @@ def evaluate(
     remove_temporaries(out)
     write_json(out / SUMMARY, summary)
     return f"{out / SUMMARY}: {_words(summary)}"
+
+
+def _matching_tables(original: Path, reconstructed: Path) -> tuple[Table, Table]:
+    before, after = Table.read(original), Table.read(reconstructed)
+    for kind, first, second in (("names", before.names, after.names), ("types", before.dtypes, after.dtypes)):
+        if first != second:
+            raise InputError(
+                f"{reconstructed}: the columns' {kind} differ from those of {original}; these are different tables."
+            )
+    return before, after
 
 
 def _words(summary: dict[str, Any]) -> str:

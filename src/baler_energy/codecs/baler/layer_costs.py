@@ -68,7 +68,6 @@ def train_parts(
     source = loader(scaled, settings, device)
     model = started_model(architecture, settings, scaled).to(device)
     rows = torch.as_tensor(scaled[:batch], dtype=dtype, device=device)
-    size = rows.element_size()
 
     def scaling() -> None:
         Normalisation.of(table.data, table.names).normalise(table.data)
@@ -82,8 +81,14 @@ def train_parts(
         Part("data", "scaling", scaling, 1, bytes=4 * scaled.nbytes),
         *_moved(lambda: torch.as_tensor(scaled, dtype=dtype, device=device), 1, scaled, dtype, device),
         *_start(architecture, settings, scaled),
-        Part("data", "drawing batches", drawing, batches, bytes=2 * scaled.size * size),
+        Part("data", "drawing batches", drawing, batches, bytes=2 * scaled.size * rows.element_size()),
     ]
+    return [*parts, *_trained_layers(model, architecture, rows, batches), _optimizer(model, settings, rows, batches)]
+
+
+def _trained_layers(model: Autoencoder, architecture: Architecture, rows: torch.Tensor, batches: int) -> list[Part]:
+    """Each layer and the loss, forward and backward, for as many batches like these rows."""
+    parts: list[Part] = []
     values = start = rows
     for number, (name, layer) in enumerate(model.named_children()):
         assert isinstance(layer, nn.Linear)
@@ -94,12 +99,12 @@ def train_parts(
         start = values if slope is None else start
     output = values.requires_grad_()
     loss = batch_loss(output, rows)
-    moved = batches * rows.numel() * size
-    parts += [
+    moved = batches * rows.numel() * rows.element_size()
+    return [
+        *parts,
         Part("layer", "loss forward", _repeated(lambda: batch_loss(output, rows), batches), batches, bytes=2 * moved),
         Part("layer", "loss backward", _repeated(_backward(loss, [output]), batches), batches, bytes=3 * moved),
     ]
-    return [*parts, _optimizer(model, settings, rows, batches)]
 
 
 def _start(architecture: Architecture, settings: TrainingSettings, scaled: NDArray[np.float64]) -> list[Part]:
