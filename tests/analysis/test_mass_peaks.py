@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from baler_energy.analysis import peaks
+from baler_energy.analysis import mass_peaks
 from baler_energy.analysis.mass_peaks import measure_peak
 
 POSITION, WIDTH = 91.0, 2.0
@@ -73,7 +73,7 @@ def test_a_bootstrap_of_rows_gives_the_same_as_that_of_counts(monkeypatch: pytes
     after = before + np.random.default_rng(3).normal(0, 1, len(before))
     said = measured(before, after)["peak_shift_uncertainty"]
     random, shifts = np.random.default_rng(4), []
-    monkeypatch.setattr(peaks, "REPLICAS", 2)
+    monkeypatch.setattr(mass_peaks, "REPLICAS", 2)
     for _ in range(100):
         drawn = random.integers(0, len(before), len(before))
         shifts.append(measured(before[drawn], after[drawn])["peak_shift"])

@@ -15,7 +15,7 @@ FAST = ("--meters", "process", "--min-window-s", 0, "--idle-s", 0, "--threads", 
 
 
 def test_nothing_is_begun_after_the_time_is_over(stage, jets, capsys):
-    with pytest.raises(InputError, match="the time was over before a codec was found"):
+    with pytest.raises(InputError, match="time ran out before a codec that meets the goal was found"):
         stage("advise", jets, *FAST[:-1], 0)
 
 
@@ -33,7 +33,7 @@ def test_reading_is_part_of_the_time(stage, jets, monkeypatch):
 
     monkeypatch.setattr(advise, "TimeLimit", lambda limit_s: TimeLimit(limit_s, lambda: now_s))
     monkeypatch.setattr(sampling, "sample_file", slow)
-    with pytest.raises(InputError, match="the time was over before a codec was found"):
+    with pytest.raises(InputError, match="time ran out before a codec that meets the goal was found"):
         stage("advise", jets, *FAST[:-1], 100)
 
 

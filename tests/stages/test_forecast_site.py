@@ -85,7 +85,7 @@ def test_a_year_at_a_site_is_the_law_times_its_jobs(capsys: Capture, exact: Path
     assert mean is not None and float(mean[1]) == pytest.approx((joules + idle_j) / YEAR_S, rel=0.01)
     for words in ("50 TB a year on 20 nodes", "tables of 480 MB", "96 B a row", "a model for each 5 TB", "2 times"):
         assert words in said, words
-    assert "assumed to have 4 B" in said and "No other codec to compare with: baler-energy study known has none" in said
+    assert "assumed to take 4 B" in said and "No other codec to compare with: baler-energy study known has none" in said
 
 
 def test_too_few_nodes_are_reported_with_the_number_that_is_needed(capsys: Capture, exact: Path) -> None:

@@ -436,4 +436,4 @@ def test_runs_that_were_left_out_are_on_the_first_page(tmp_path: Path, write: Wr
     top = page[: page.index("For 30,000 rows")]
     assert "LEFT OUT: 3 of the study's 42 runs, with packing 'sz3-0.01' (3)." in top
     figures = page[page.index("Figures left out") :]
-    assert "In no figure: 3 of 42 runs, with packing 'sz3-0.01'. The package pysz is missing." in figures
+    assert "Not in any figure: 3 of 42 runs, with packing 'sz3-0.01'. The package pysz is missing." in figures

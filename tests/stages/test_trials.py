@@ -151,7 +151,7 @@ def test_one_codec_is_measured_even_if_the_search_took_all_the_time(ticking: Mak
 def test_without_time_for_a_codec_there_is_no_advice(ticking: Make, clock: Clock) -> None:
     trials = ticking(100, Goal(0.01))
     clock.now_s = 100
-    with pytest.raises(InputError, match="--limit-s: the time was over before a codec was found"):
+    with pytest.raises(InputError, match="--limit-s: time ran out before a codec that meets the goal was found"):
         advise(trials)
 
 

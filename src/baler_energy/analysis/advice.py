@@ -136,7 +136,7 @@ def reasons_sentence(words: str, reasons: Mapping[str, str]) -> list[str]:
 
 
 def late_sentence(names: Sequence[str]) -> list[str]:
-    """List what was not tried because the time was over; empty if nothing was left out."""
+    """List what was not tried because time ran out; empty if nothing was left out."""
     return [f"Not tried, because time ran out (--limit-s): {', '.join(names)}."] if names else []
 
 

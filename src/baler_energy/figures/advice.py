@@ -93,7 +93,7 @@ def draw_advice(codecs: pd.DataFrame, curves: Sequence[pd.DataFrame], goal: Goal
         From `analysis.advice.ranked`.
     curves
         For each way of rounding with its coder: ``ratio_native_bytes``, the goal's error and ``packing``, computed on
-        the first rows of the sample; empty if the goal is lossless or the time was over.
+        the first rows of the sample; empty if the goal is lossless or time ran out.
     goal
         The requested error.
     """

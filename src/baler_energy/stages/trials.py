@@ -77,7 +77,7 @@ class Trials:
     curves_follow
         Whether to leave time for `curves`.
     late
-        Names of what was not tried because the time was over; the trials add to it.
+        Names of what was not tried because time ran out; the trials add to it.
     failed
         Reasons why codecs could not be trained, by name; the trials add to it.
     too_coarse
