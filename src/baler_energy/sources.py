@@ -12,6 +12,7 @@ from baler_energy.codecs.words import packing_words, split_pruning
 from baler_energy.variants import (
     CHAPTERS,
     CODERS,
+    ENGINES,
     FORMATS,
     GENERATORS,
     METERS,
@@ -132,20 +133,23 @@ def analysed(name: str, codecs: Iterable["Parameters"]) -> tuple[str, ...]:
 
 
 def drawn(chapter: str, codecs: Iterable["Parameters"] = ()) -> tuple[str, ...]:
-    """Modules behind the figures of a chapter, and what codecs declare about their work and functions for some."""
-    every = list(codecs)
-    calls = (TRANSFORMS[one.transform][one.engine].get("calls", ()) for one in every)
-    return *analysed("figures", every), *CHAPTERS[chapter], *itertools.chain.from_iterable(calls)
+    """Modules behind the figures of a chapter, and the descriptions of codecs, whose work some figures ask for."""
+    return *analysed("figures", codecs), *CHAPTERS[chapter], *_in_figures()
 
 
 def tabulated() -> tuple[str, ...]:
     """Modules behind the report's tables."""
-    return stage("tables"), *TABLES.values()
+    return stage("tables"), *TABLES.values(), *_in_figures()
 
 
 def reported() -> tuple[str, ...]:
     """Modules behind the report's first page, which names figures by their titles."""
-    return stage("report"), *(module for modules in CHAPTERS.values() for module in modules)
+    return stage("report"), *itertools.chain.from_iterable(CHAPTERS.values()), *_in_figures()
+
+
+def _in_figures() -> tuple[str, ...]:
+    """Modules with what captions say about engines, all of which a caption names."""
+    return tuple(module for modules in ENGINES.values() for module in modules.get("figures", ()))
 
 
 def _operations(codec: "Parameters") -> tuple[str, ...]:

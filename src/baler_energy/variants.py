@@ -103,15 +103,15 @@ CODERS: Mapping[str, tuple[str, ...]] = {
     "bound": (f"{_ROOT}.codecs.coders.bound", f"{_ROOT}.codecs.coders.zstd"),
 }
 #: Implementations of Baler's autoencoder, in the order in which figures compare them: the module that describes it
-#: (``about``), the modules of each operation, the first of which performs it, and for a figure what its functions do
-#: (``calls``), which no result of the engine depends on.
+#: (``about``), the modules of each operation, the first of which performs it, and what figures say about it
+#: (``figures``), which no result of the engine depends on.
 ENGINES: Mapping[str | None, Mapping[str, tuple[str, ...]]] = {
     "reference": {
         "about": (f"{_ROOT}.codecs.engines.reference",),
         "train": (f"{_ROOT}.codecs.baler.training",),
         "compress": (f"{_ROOT}.codecs.baler.in_memory",),
         "decompress": (f"{_ROOT}.codecs.baler.in_memory",),
-        "calls": (f"{_ROOT}.codecs.baler.reference_calls",),
+        "figures": (f"{_ROOT}.codecs.engines.reference_figures",),
     },
     "upstream": {
         "about": (f"{_ROOT}.codecs.engines.upstream",),
@@ -119,14 +119,14 @@ ENGINES: Mapping[str | None, Mapping[str, tuple[str, ...]]] = {
         "compress": (f"{_ROOT}.codecs.upstream.compressing",),
         "decompress": (f"{_ROOT}.codecs.upstream.decompressing", FORMATS["npz"].module),
         "profile": (f"{_ROOT}.codecs.upstream.profiling", f"{_ROOT}.codecs.baler.in_memory"),
-        "calls": (f"{_ROOT}.codecs.upstream.calls",),
+        "figures": (f"{_ROOT}.codecs.engines.upstream_figures",),
     },
     "fast": {
         "about": (f"{_ROOT}.codecs.engines.fast",),
         "train": (f"{_ROOT}.codecs.baler.fast",),
         "compress": (f"{_ROOT}.codecs.baler.streaming", FORMATS[PREPARED].module),
         "decompress": (f"{_ROOT}.codecs.baler.streaming", FORMATS[PREPARED].module),
-        "calls": (f"{_ROOT}.codecs.baler.fast_calls",),
+        "figures": (f"{_ROOT}.codecs.engines.fast_figures",),
     },
 }
 #: The engine that is Baler itself.

@@ -122,7 +122,7 @@ def test_our_functions_of_the_table_exist(engine: str) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_an_engine_names_its_own_functions_in_known_categories(engine: str) -> None:
-    (module,) = ENGINES[engine]["calls"]
+    (module,) = ENGINES[engine]["figures"]
     own = load(module).CALLS
     assert own and set(own) <= set(CATEGORIES)
     assert functions_of(engine).keys() == CATEGORIES.keys()

@@ -42,7 +42,7 @@ _ONCE = frozenset({"scaling and rounding", "files"})
 
 def functions_of(engine: str) -> Mapping[str, Functions]:
     """Return the categories in order, each with its functions: the engine's own and the shared ones."""
-    own = [load(module).CALLS for module in ENGINES[engine].get("calls", ())]
+    own = [load(module).CALLS for module in ENGINES[engine].get("figures", ())]
     return {name: sum((calls.get(name, ()) for calls in own), shared) for name, shared in CATEGORIES.items()}
 
 

@@ -1,18 +1,32 @@
-"""Sentences that the captions of several figures and tables share."""
+"""Titles, and sentences of captions, that several figures and tables share."""
+
+from baler_energy.variants import ENGINES, load
 
 __all__ = [
+    "COST_METRICS_TITLE",
     "ERROR_ROWS",
     "EVIDENCE",
     "LOOPS",
     "SHARES",
     "SPREAD",
     "STARTUP_AND_DEVIATION",
+    "TIME_TO_A_LOSS_TITLE",
     "TOO_FEW",
     "TO_A_LOSS",
     "TRIVIAL_LINE",
     "TYPICAL_TIMES",
+    "engine_notes",
 ]
 
+
+def engine_notes(topic: str, form: str = "{} {}") -> str:
+    """Join what engines say about a topic in captions, each in a form for its name and its words."""
+    said = {name: load(*modules["figures"]).NOTES for name, modules in ENGINES.items() if "figures" in modules}
+    return "; ".join(form.format(name, notes[topic]) for name, notes in said.items() if topic in notes)
+
+
+COST_METRICS_TITLE = "Which metric is representative of the cost"
+TIME_TO_A_LOSS_TITLE = "Optimizers and batch sizes: time and energy to reach a loss"
 EVIDENCE = (
     "The axis or the legend says whether energy is measured (read from a hardware counter) or modelled (computed from "
     "constants and load); the two never share a series."
@@ -41,8 +55,8 @@ TO_A_LOSS = (
 STARTUP_AND_DEVIATION = (
     "Start-up is outside of the window: import, export, compilation without a cache, and the first batch; "
     "decompression runs in the same process, so that its start-up has no imports. Deviation: the largest difference "
-    "from eager's results on the table's rows (fast: on the first batches), over their range; runs beyond the "
-    "precision's tolerance are left out of the means."
+    f"from eager's results on the table's rows ({engine_notes('deviation', '{}: {}')}), over their range; runs beyond "
+    "the precision's tolerance are left out of the means."
 )
 LOOPS = (
     "Each part runs alone in a measured window of many repetitions (n = 1), so it finds its data in the caches more "

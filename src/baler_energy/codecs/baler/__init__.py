@@ -13,6 +13,5 @@
 - `checkpoint`: the trained codec as a file
 - `runtimes`: what computes a trained network, instead of PyTorch itself
 - `in_memory`: compress and decompress in memory; `streaming`: the same for files of any size, for the engine ``fast``
-- `reference_calls`, `fast_calls`: what functions of the two engines do, for a figure
 - `layer_costs`: an operation's layers and data transfers, each run separately
 """

@@ -3,6 +3,7 @@
 - `base`: what an implementation supports, what it is asked to do, and the work that it prepares
 - `reference`, `fast`, `upstream`: engines of Baler's autoencoder; `pca`, `identity`: the other transforms; `variants`
   lists the modules that do the work
+- `reference_figures`, `fast_figures`, `upstream_figures`: what figures say about an engine, and what its functions do
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -7,5 +7,4 @@
 - `project`: makes a project for Baler, and refuses what Baler does not support
 - `training`, `compressing`, `decompressing`, `profiling`: Baler's operations; `work`: their shared code
 - `process`: Baler in a separate process; `runner`: the program in that process, which imports nothing of this package
-- `calls`: what Baler's functions do, for a figure
 """

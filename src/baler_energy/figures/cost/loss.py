@@ -158,7 +158,7 @@ FIGURES = (
         "loss_energy",
         "Training loss against energy",
         "The same trainings against the energy used since the start, one line per repeat. Measured energy is read from "
-        "counters between epochs; modelled energy is read from codecarbon between epochs, or is the run's total "
+        "counters between epochs; modelled energy is read from the model between epochs, or is the run's total "
         f"divided by time. {EVIDENCE} {_TRIVIAL}",
         draw_loss_energy,
     ),

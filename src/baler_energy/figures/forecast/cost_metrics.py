@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from baler_energy.analysis.cost_metrics import METRICS, cost_metrics
 from baler_energy.figures.bars import label_edge, name_rows
-from baler_energy.figures.base import FigureSpec, NoData, Tables
-from baler_energy.figures.captions import TYPICAL_TIMES
+from baler_energy.figures.base import FigureSpec, Tables, require_rows
+from baler_energy.figures.captions import COST_METRICS_TITLE, TYPICAL_TIMES
 from baler_energy.figures.selection import OPERATIONS, device_name, excluded_text
 from baler_energy.figures.style import COLOURS, grid, legend_of_panels, log_ticks, note_empty, subtitle
 
@@ -36,8 +36,7 @@ def draw_cost_metrics(tables: Tables) -> Figure:
     """
     scores = cost_metrics(tables)
     scores = scores[scores[list(_LAWS)].notna().any(axis=1)]
-    if scores.empty:
-        raise NoData("no metric has three or more values, so none can be scored")
+    require_rows("no metric has three or more values, so none can be scored", scores)
     # One machine and device, and one kind of energy: those with the most runs.
     keys = ["machine", "device", "quantity", "energy_evidence", "energy_scope"]
     counts = scores.groupby(keys, observed=True, dropna=False)["n"].sum()
@@ -89,7 +88,7 @@ def _panel(panel: Axes, scores: pd.DataFrame, labels: Sequence[str]) -> None:
 FIGURES = (
     FigureSpec(
         "cost_metrics",
-        "Which metric is representative of the cost",
+        COST_METRICS_TITLE,
         "Median relative deviation of runs from what a single number predicts for them: by a law that is proportional "
         "to it, and by a power of it, both fitted without the point of the run (ten-fold cross-validation over the "
         "points of an operation). The runs differ in all that the study varies, such as engine, precision, "

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from baler_energy.analysis.law import LARGEST, NO_LAW, fitted, withheld
-from baler_energy.figures.base import FigureSpec, NoData, Tables
+from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.captions import EVIDENCE, TYPICAL_TIMES
 from baler_energy.figures.selection import OPERATIONS, excluded_text, scaled_unit
 from baler_energy.figures.style import COLOURS, grid, legend_of_panels, log_ticks, note_empty, subtitle
@@ -31,8 +31,7 @@ def draw_predicted(tables: Tables) -> Figure:
     """
     runs = tables["runs"]
     inside, outside = fitted(runs), withheld(runs)
-    if inside.empty:
-        raise NoData(NO_LAW)
+    require_rows(NO_LAW, inside)
     every = pd.concat([one for one in (inside, outside) if len(one)], ignore_index=True)
     operations = [one.value for one in OPERATIONS if (inside["operation"] == one).any()]
     pairs = set(zip(every["quantity"], every["evidence"], strict=True))

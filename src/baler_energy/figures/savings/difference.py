@@ -11,6 +11,7 @@ from baler_energy.analysis.breakdown import CATEGORIES, REST, breakdown, over_ep
 from baler_energy.analysis.statistics import clean, per_row
 from baler_energy.figures.bars import label_end, name_rows
 from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows, runs_and_centre
+from baler_energy.figures.captions import engine_notes
 from baler_energy.figures.engine_rows import base_label, compared, engines_at, where
 from baler_energy.figures.profiled import profiler_of, rows_of, tool_of
 from baler_energy.figures.selection import OPERATIONS, centre_of, scaled_unit
@@ -147,8 +148,8 @@ FIGURES = (
         "separate run (n = 1) on the first batches, times the mean time per row of the measured runs, which were not "
         "profiled. A profiled training has one epoch: scaling and files count once, everything else once per epoch of "
         "the measured training. Profiling slows Python code more than compiled code. On each path of the call tree the "
-        "outermost known function sets the category, so nothing counts twice. The fast engine computes its loss within "
-        f"the products and folds scaling into the outer layers. {_TOOL} does not see what runs in other threads. "
+        "outermost known function sets the category, so nothing counts twice. "
+        f"{engine_notes('difference', 'Engine {} {}')}. {_TOOL} does not see what runs in other threads. "
         "Differences are labelled with the first word of their category.",
         draw_difference,
     ),

@@ -12,7 +12,7 @@ from baler_energy.analysis.comparison import ratio_of_means
 from baler_energy.analysis.statistics import clean, estimate, flagged, per_row
 from baler_energy.figures.bars import label_edge, name_rows
 from baler_energy.figures.base import FigureSpec, Tables, runs_and_centre
-from baler_energy.figures.captions import ERROR_ROWS, EVIDENCE, TYPICAL_TIMES
+from baler_energy.figures.captions import ERROR_ROWS, EVIDENCE, TYPICAL_TIMES, engine_notes
 from baler_energy.figures.engine_rows import base_label, compared, factor_text, paired, same_energy, where
 from baler_energy.figures.selection import OPERATIONS, estimate_text, excluded_text, scaled_unit, with_error
 from baler_energy.figures.style import COLOURS, MARKERS, grid, log_ticks, mean_text, note_empty, open_mark, subtitle
@@ -144,16 +144,13 @@ FIGURES = (
         "engines",
         "The engines: energy, time, memory and error",
         "Costs per row of the table and results of each engine at the study's centre, where only the engine and the "
-        "precision vary (a precision other than float64 follows a name). upstream is Baler itself, reference is its "
-        "autoencoder in plain PyTorch (the subject of the other chapters), fast is the same autoencoder optimised for "
-        "the hardware. "
+        f"precision vary (a precision other than float64 follows a name): {engine_notes('meaning', '{} is {}')}. "
         "Marks are means over n unflagged repeats, bars are 95 % t intervals, small dots are single runs, open marks "
         "are flagged runs. Factors are relative to the engine of the study's centre: the ratio of means for energy, "
         "time and memory, with an interval by the delta method; the geometric mean of the ratios of runs with the same "
         "seed for errors and sizes. A tilde means that the interval includes 1 or is missing. Energies are left out if "
-        "their evidence or components differ from those of that engine. Upstream truncates integers where ours round "
-        "them. Windows differ: upstream's includes reading and writing all its files, the fast engine's includes those "
-        "of the tables that it compresses and decompresses, and the engine reference has its table in memory. Memory "
+        "their evidence or components differ from those of that engine. "
+        f"{engine_notes('integers', 'Engine {} {}')}. Windows differ: {engine_notes('window')}. Memory "
         "is the peak of the process and its children, PyTorch included. Dotted lines are the errors of storing only "
         "the columns' means. "
         f"{TYPICAL_TIMES} {EVIDENCE} {ERROR_ROWS}",

@@ -12,6 +12,7 @@ from baler_energy.analysis.pareto import on_front
 from baler_energy.analysis.savings import DEFAULT, setting_points
 from baler_energy.analysis.statistics import flagged
 from baler_energy.codecs.upstream.networks import read_as
+from baler_energy.config.recommended import BALER
 from baler_energy.config.shown import phrase_of
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.captions import ERROR_ROWS, EVIDENCE
@@ -122,7 +123,8 @@ FIGURES = (
         "Error against joules for every setting of the training",
         "RMS residual / range, mean over columns, against the energy of the whole "
         "training. A line connects the numbers of epochs of one setting, which is named by what it changes in Baler's "
-        "default (reference engine, float64, random start, Adam at a constant rate of 0.001, batches of 512). Shape "
+        f"default (engine {BALER['engine']}, {BALER['precision']}, {BALER['start']} start, {BALER['optimizer']} at a "
+        f"{BALER['schedule']} rate, batches of {BALER['batch_size']}). Shape "
         "and colour of the marks show the family, the one thing that is changed besides those of the recommended "
         "setting; their filling distinguishes the settings of a family. Solid lines are the recommended changes alone. "
         "The broad line is the Pareto front of the means: no other training has a lower error for less energy. A "

@@ -42,8 +42,7 @@ def draw_factors(tables: Tables) -> Figure:
     figure, (panels,) = grid(1, len(shown), 1.9 + 0.42 * len(rows), width_in=max(8.0, 5.5 * len(shown)), sharey=True)
     for panel, name in zip(panels, shown, strict=True):
         _panel(panel, rows, name)
-        panel.tick_params(axis="y", which="both", left=False, right=False)
-    name_rows(panels[0], [_name(row) for row in rows], margin=0.6)
+        name_rows(panel, [_name(row) for row in rows], margin=0.6)
     first = rows[0]
     error = percent_text(first["default_error"])
     subtitle(

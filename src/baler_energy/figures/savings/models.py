@@ -41,6 +41,7 @@ from baler_energy.vocabulary import Operation
 __all__ = ["FIGURES", "draw_error_flops", "draw_forward"]
 
 _SIZE = "parameters"
+_ONE_NETWORK = "only one network, so there are no sizes to compare"
 _QUANTITIES = (Row("energy_per_row_j", "Energy", "J", 1.0, True), Row("time_per_row_s", "Time", "s", 1.0, False))
 
 
@@ -54,7 +55,7 @@ def draw_forward(tables: Tables) -> Figure:
     """
     runs = tables["runs"]
     forward_runs = runs[runs["operation"] == Operation.FORWARD]
-    require_rows("only one network, so there are no sizes to compare", forward_runs)
+    require_rows(_ONE_NETWORK, forward_runs)
     centre = centre_of(runs)
     here = sweep(forward_runs, "model", centre)
     if here[_SIZE].nunique() < 2:
@@ -124,7 +125,7 @@ def draw_error_flops(tables: Tables) -> Figure:
     trained = with_error(runs).dropna(subset=["mean_rms_over_range", "flops"])
     here = sweep(trained, ("model", "epochs"), centre)
     if here["model"].nunique() < 2:
-        raise NoData("only one network, so there are no sizes to compare")
+        raise NoData(_ONE_NETWORK)
     here, device = first_device(here)
     here = here.assign(gflop=here["flops"] / 1e9)
     figure, ((panel,),) = grid(1, 1, 5.0, width_in=7.5)

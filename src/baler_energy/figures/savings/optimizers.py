@@ -10,8 +10,8 @@ from matplotlib.lines import Line2D
 from baler_energy.analysis.savings import FIXED, SETTING
 from baler_energy.analysis.target_loss import FREE, costs_to_loss
 from baler_energy.figures.bars import label_edge, name_rows
-from baler_energy.figures.base import FigureSpec, NoData, Tables
-from baler_energy.figures.captions import TO_A_LOSS
+from baler_energy.figures.base import FigureSpec, NoData, Tables, require_rows
+from baler_energy.figures.captions import TIME_TO_A_LOSS_TITLE, TO_A_LOSS
 from baler_energy.figures.readable import Row
 from baler_energy.figures.selection import AXES, describe, excluded_text, scaled_unit
 from baler_energy.figures.setting_rows import compared_trainings, where
@@ -49,8 +49,7 @@ def draw_optimizers(tables: Tables) -> Figure:
     """
     shared, part = compared_trainings(tables)
     found = costs_to_loss(part, tables["history"])
-    if found.empty:
-        raise NoData(NOTHING)
+    require_rows(NOTHING, found)
     costs = [cost for cost in _COSTS if found[f"{cost[0]}_{cost[1]}"].notna().any()]
     if not costs:
         raise NoData("no training reaches a target loss in every repeat")
@@ -127,7 +126,7 @@ def _panel(
 FIGURES = (
     FigureSpec(
         "optimizers",
-        "Optimizers and batch sizes: time and energy to reach a loss",
+        TIME_TO_A_LOSS_TITLE,
         "Time and energy at the end of the first epoch whose training loss per row is at most the target, for "
         "optimizers (with their learning rates) and batch sizes that share everything else, which the title of the "
         f"panels names. {TO_A_LOSS} Markers are means over n unflagged repeats, bars are 95 % t intervals.",

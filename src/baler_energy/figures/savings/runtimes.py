@@ -13,7 +13,7 @@ from baler_energy.analysis.comparison import ratio_of_means
 from baler_energy.analysis.statistics import clean, estimate, flagged
 from baler_energy.figures.bars import label_edge, name_rows
 from baler_energy.figures.base import FigureSpec, Tables
-from baler_energy.figures.captions import STARTUP_AND_DEVIATION, TYPICAL_TIMES
+from baler_energy.figures.captions import STARTUP_AND_DEVIATION, TYPICAL_TIMES, engine_notes
 from baler_energy.figures.runtime_rows import (
     APPLIED,
     EAGER,
@@ -169,10 +169,10 @@ FIGURES = (
         "Runtimes that compute the trained network in compression and decompression, at the centre: eager is PyTorch "
         "itself, and an engine is a separate program. Marks are means over n unflagged repeats, bars are 95 % t "
         "intervals, open marks are flagged runs. Rows per second of the whole operation, which also scales, packs and "
-        "reads or writes the file's content, in fast also that of the table. Energy is drawn where it is measured; a "
-        "modelled one follows the time. Peak memory includes all libraries, and for decompression what compression "
-        f"loaded in the same process. {STARTUP_AND_DEVIATION} Results equal to eager's are drawn at 1e-17. A row "
-        "with a text gives the reason why the runtime did not run, or why its runs do not count. "
+        f"reads or writes the file's content ({engine_notes('content', '{}: {}')}). Energy is drawn where it is "
+        "measured; a modelled one follows the time. Peak memory includes all libraries, and for decompression what "
+        f"compression loaded in the same process. {STARTUP_AND_DEVIATION} Results equal to eager's are drawn at 1e-17. "
+        "A row with a text gives the reason why the runtime did not run, or why its runs do not count. "
         f"{TYPICAL_TIMES}",
         draw_runtimes,
     ),

@@ -291,8 +291,8 @@ TABLE = TableSpec(
     "A value without brackets has no interval (one repeat) or one that rounding hides. "
     "A bound over the range leaves small values with large relative errors, so codecs are matched in two measures: "
     "RMS residual over the range, and median relative error of non-zero values (means over columns). The answer "
-    "compares Baler with all codecs that are not trained in epochs: those without a transform, and PCA, which is "
-    "trained in closed form. The last rows are codecs that are not available here, with the reason.",
+    "compares Baler with all codecs that are not trained in epochs: those without a transform, and those with one "
+    "in closed form, such as PCA. The last rows are codecs that are not available here, with the reason.",
     make=codecs,
     rows=_rows,
     notes=_notes,

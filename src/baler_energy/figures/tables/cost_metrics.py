@@ -4,6 +4,7 @@ import pandas as pd
 
 from baler_energy.analysis.cost_metrics import advice, cost_metrics
 from baler_energy.figures.base import TableSpec
+from baler_energy.figures.captions import COST_METRICS_TITLE
 from baler_energy.figures.readable import Row, each
 from baler_energy.figures.selection import device_name
 
@@ -34,7 +35,7 @@ def _percent(row: Row, name: str) -> str:
 
 TABLE = TableSpec(
     "cost_metrics",
-    "Which metric is representative of the cost",
+    COST_METRICS_TITLE,
     "How well a single number predicts the measured energy or, where energy is modelled, the time: median relative "
     "deviation of the unflagged runs of an operation from a proportional law and from a power law, each run predicted "
     "by a fit without its point (ten-fold cross-validation over the points), and Spearman's rank correlation. "

@@ -9,7 +9,7 @@ import pandas as pd
 from baler_energy.analysis.comparison import Ratio, ratio_of_means
 from baler_energy.analysis.statistics import clean, flag_words, flagged, interval, per_row
 from baler_energy.figures.base import Tables, TableSpec
-from baler_energy.figures.captions import TYPICAL_TIMES
+from baler_energy.figures.captions import TYPICAL_TIMES, engine_notes
 from baler_energy.figures.engine_rows import FREE, base_label, engines_at, factor_text, paired, same_energy
 from baler_energy.figures.readable import Row, each
 from baler_energy.figures.selection import (
@@ -145,7 +145,7 @@ TABLE = TableSpec(
     "Energy, time and memory of each engine per operation at every point where two ran: means over n unflagged repeats "
     "with half widths of 95 % t intervals, and factors relative to the engine of the study's centre in its precision, "
     "with 95 % intervals (ratios of means, by the delta method; for errors, geometric means over pairs with the same "
-    "seed). Start-up is upstream's process and imports, outside of the window. The row names the evidence and "
+    f"seed). Start-up ({engine_notes('start-up', '{}: {}')}) is outside of the window. The row names the evidence and "
     "components of its energy. "
     f"{TYPICAL_TIMES}",
     make=engines,

@@ -4,7 +4,7 @@ import pandas as pd
 
 from baler_energy.analysis.target_loss import costs_to_loss
 from baler_energy.figures.base import Tables, TableSpec
-from baler_energy.figures.captions import TO_A_LOSS
+from baler_energy.figures.captions import TIME_TO_A_LOSS_TITLE, TO_A_LOSS
 from baler_energy.figures.readable import Row, each, place
 from baler_energy.figures.selection import AXES, parameter_text, scaled_text
 from baler_energy.figures.setting_rows import trainings
@@ -59,7 +59,7 @@ def _row(row: Row) -> dict[str, str]:
 
 TABLE = TableSpec(
     "optimizers",
-    "Optimizers and batch sizes: time and energy to reach a loss",
+    TIME_TO_A_LOSS_TITLE,
     "Time and energy at the end of the first epoch whose loss per row is at most the target: means over n unflagged "
     f"repeats with half widths of 95 % t intervals. {TO_A_LOSS} Targets are round numbers. Rates are the "
     "largest ones of a schedule. Only trainings with the "

@@ -1,7 +1,13 @@
-"""What functions of Baler do, for the figure that compares engines (`analysis.breakdown`)."""
+"""What figures say about the engine ``upstream``, by topic, and what its functions do; no result depends on it."""
 
-__all__ = ["CALLS"]
+__all__ = ["CALLS", "NOTES"]
 
+NOTES = {
+    "meaning": "Baler itself",
+    "window": "includes reading and writing all its files",
+    "integers": "truncates integers, where the others round them",
+    "start-up": "its process and imports",
+}
 CALLS = {
     "products and activations": (("baler/modules/models.py", ("encode", "decode", "forward")),),
     "loss": (("baler/modules/utils.py", ("mse_sum_loss_l1", "mse_loss_l1", "mse_loss_emd_l1")),),
