@@ -15,7 +15,7 @@ from baler_energy.cores import allowed_cpus
 from baler_energy.fingerprint import package_versions, source_hash
 from baler_energy.forked import forked
 from baler_energy.system_files import system_text
-from baler_energy.variants import FORMATS
+from baler_energy.variants import FORMATS, GENERATORS
 
 __all__ = [
     "POWERCAP",
@@ -93,8 +93,9 @@ def software(*modules: str) -> dict[str, str | None]:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             versions[name] = None
-    # Which format a file has only shows when it is read.
-    versions |= package_versions(*modules, *(kind.module for kind in FORMATS.values()))
+    # Which format a file has only shows when it is read, and who generated a table only in the table.
+    others = (kind.module for kinds in (FORMATS, GENERATORS) for kind in kinds.values())
+    versions |= package_versions(*modules, *others)
     # Only torch's own version names the build (CPU or CUDA); torch is not imported just for this.
     torch = sys.modules.get("torch")
     if torch is not None:

@@ -99,10 +99,10 @@ def _coders(packing: str) -> tuple[str, ...]:
 
 def _for_format(modules: tuple[str, ...], file_format: str) -> tuple[str, ...]:
     """Replace the module of prepared tables, which engines that read files list, by those of another format."""
-    if file_format == PREPARED:
+    about, prepared = FORMATS[file_format], FORMATS[PREPARED].module
+    if file_format == PREPARED or prepared not in modules:
         return modules
-    about = FORMATS[file_format]
-    return *(name for name in modules if name != FORMATS[PREPARED].module), about.module, *about.packed_with
+    return *(name for name in modules if name != prepared), about.module, *about.packed_with
 
 
 def applied(point: "Parameters", meters: Iterable[str]) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ _IMPORTED = (
     "baler_energy.stages.apply",
     "baler_energy.stages.forward",
     "baler_energy.stages.parts",
-    *(module for engine in ENGINES.values() for modules in engine.values() for module in modules),
+    *(module for one in ENGINES.values() for name, modules in one.items() if name != "figures" for module in modules),
 )
 _LENGTH = struct.Struct("!Q")
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 
 import pytest
 
@@ -45,7 +46,7 @@ def test_absent_modelled_and_the_command_that_enables():
     lines = text.splitlines()
     assert any("rapl" in line and "absent" in line and "no permission" in line for line in lines)
     assert any("to enable it: sudo chmod a+r it" in line for line in lines)
-    assert lines[-1].startswith("A study on this machine can only model energy (cpu (codecarbon)), since no")
+    assert lines[-1].startswith("A study on this machine can only model energy, that of cpu (codecarbon), since no")
 
 
 def test_a_meter_that_cannot_list_what_it_reads_is_reported():
@@ -115,4 +116,4 @@ def test_this_machine_as_text_and_as_json(capsys):
     findings = json.loads(capsys.readouterr().out)
     assert {line["meter"] for line in findings["meters"]} == {str(name) for name in STUDY_METERS}
     doctor.run(parser.parse_args([]))
-    assert "A study on this machine " in capsys.readouterr().out
+    assert re.search("A study on this machine (will measure|can only model|will report no)", capsys.readouterr().out)

@@ -250,6 +250,7 @@ def streamed_compression(
             finish=lambda sizes: sizes,
             origin=origin,
             dtypes=source.dtypes,
+            file_format=source.layout["format"],
             warnings=lambda: [
                 *origin.get("warnings", ()),
                 *lost_warning(sorted(codec.lost)),

@@ -15,12 +15,13 @@ __all__ = ["absence", "of_central_engine", "one_profile", "one_run", "profiler_o
 
 def profiler_of(subject: str) -> str:
     """Name the profiler whose rows show a subject (`ProfilerKind.shows`)."""
-    return next(name for name, kind in PROFILERS.items() if subject in kind.shows)
+    return {shown: name for name, kind in PROFILERS.items() for shown in kind.shows}[subject]
 
 
 def tool_of(subject: str) -> str:
     """Name the profiler of a subject as its makers do."""
-    return PROFILERS[profiler_of(subject)].tool
+    name = profiler_of(subject)
+    return PROFILERS[name].tool or name
 
 
 def rows_of(tables: Tables, profiler: str, kinds: Iterable[str]) -> pd.DataFrame:

@@ -93,8 +93,6 @@ def compress(
 
     Raises `InputError` if table, checkpoint and options do not match, and `UnavailableError`.
     """
-    from baler_energy.codecs.container import Reader
-
     request = request or Request()
     engine_of(point).refuse(point, Training())
     _check_reads_files(point, request, file_format)
@@ -119,8 +117,7 @@ def compress(
         "coder_startup_s": startup_s,
         **facts,
     }
-    written_as = Reader(out / COMPRESSED).facts.file_format
-    record = write_record(out, Operation.COMPRESS, parameters, outcome, results, file_format=written_as)
+    record = write_record(out, Operation.COMPRESS, parameters, outcome, results, file_format=work.file_format)
     return measured_summary(out / COMPRESSED, _facts(record), record)
 
 

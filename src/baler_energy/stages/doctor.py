@@ -209,7 +209,7 @@ def _conclusion(lines: Sequence[dict[str, Any]]) -> str:
     modelled = [line for line in energy if line["evidence"]]
     if modelled:
         return (
-            f"A study on this machine can only model energy ({_named(modelled)}), since no hardware counter can be "
-            "read. Models miss differences that they do not include."
+            f"A study on this machine can only model energy, that of {_named(modelled)}, since no hardware counter can "
+            "be read. Models miss differences that they do not include."
         )
     return "A study on this machine will report no energy: no meter can measure or model it."

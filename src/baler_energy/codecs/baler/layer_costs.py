@@ -295,8 +295,8 @@ def _backward(output: Tensor, wanted: Sequence[Tensor]) -> Callable[[], object]:
 
 
 def _repeated(run: Callable[[], object], times: int) -> Callable[[], None]:
-    def often() -> None:
+    def repeated() -> None:
         for _ in range(times):
             run()
 
-    return often
+    return repeated

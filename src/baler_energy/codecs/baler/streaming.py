@@ -98,7 +98,7 @@ def _deviation(
         return {"runtime_deviation": None, "runtime_reason": None}
     deviation = largest_deviation([(found, expected)])
     largest, value_range = float(np.abs(expected).max(initial=0.0)), float(np.ptp(expected)) if expected.size else 0.0
-    # Without a value_range, the deviation is not over a range.
+    # If all values are equal, there is no range to divide by.
     offset = largest / value_range if value_range else largest
     allowed = TOLERANCES[precision] * max(1.0, offset) + rounding
     remedy = "Use engine 'reference', and report this as a defect."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from baler_energy.codecs.precisions import NUMBER_TYPES
 from baler_energy.config.parameters import Parameters, Training
 from baler_energy.errors import InputError
+from baler_energy.variants import PREPARED
 
 if TYPE_CHECKING:
     import torch
@@ -175,6 +176,8 @@ class Work:
         for compression, the number of rows for decompression.
     origin, dtypes
         `Table.origin` and `Table.dtypes` of the table; not needed for decompression.
+    file_format
+        Format of the file that is compressed.
     warnings
         Returns warnings for the user, after the operation.
     elsewhere
@@ -194,6 +197,7 @@ class Work:
     finish: Callable[[Any], Any]
     origin: Mapping[str, Any] = field(default_factory=dict)
     dtypes: Sequence[str] = ()
+    file_format: str = PREPARED
     warnings: Callable[[], list[str]] = list
     elsewhere: bool = False
     synchronise: Callable[[], None] | None = None

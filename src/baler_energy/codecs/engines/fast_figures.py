@@ -3,7 +3,7 @@
 __all__ = ["CALLS", "NOTES"]
 
 NOTES = {
-    "meaning": "the same autoencoder, optimised for the hardware",
+    "meaning": "the autoencoder of reference, optimised for the hardware",
     "window": "includes reading and writing the tables that it compresses and decompresses",
     "content": "also that of the table",
     "difference": "computes its loss within the products, and folds scaling into the outer layers",

@@ -12,7 +12,7 @@ from matplotlib.text import Text
 
 __all__ = ["Tile", "draw_icicle", "nested"]
 
-#: Blocks narrower than this share of the whole have no label: nothing would fit.
+#: Tiles narrower than this share of the whole have no label: nothing would fit.
 _NAMED = 0.01
 #: Fewest letters of a shortened label.
 _FEWEST = 3

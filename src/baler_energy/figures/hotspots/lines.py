@@ -123,8 +123,8 @@ FIGURES = (
         "lines",
         f"Where the time goes: lines ({tool_of('lines')})",
         "Share of time by line of this program, including what the line calls elsewhere, split into Python, native "
-        "code and system. Memory and copied bytes are Scalene's estimates, from a separate run. Scalene's page "
-        f"(scalene.html) is in the study's results, under profiles/. {SHARES}",
+        f"code and system. Memory and copied bytes are {tool_of('lines')}'s estimates, from a separate run. Its page "
+        f"({_LINES}.html) is in the study's results, under profiles/. {SHARES}",
         draw_lines,
     ),
     FigureSpec(
