@@ -289,7 +289,7 @@ def test_what_fails_or_misses_the_goal_is_named_and_the_other_codecs_are_compare
     table, *paragraphs = capsys.readouterr().out.split("\n\n")
     (said,) = (one for one in paragraphs if one.startswith("Could not be trained: "))
     assert said.startswith("Could not be trained: baler 1/1, ") and said.endswith(" (training diverged in epoch 1).")
-    missed = "their error is too large even at the finest step or with every packing: float32 ("
+    missed = "their error is too large even with the finest step or the best packing: float32 ("
     assert any(missed in one for one in paragraphs)
     assert "No trained codec that was tried meets the goal." in paragraphs[0]
     assert "quantise" in table and "baler" not in table
