@@ -11,6 +11,7 @@ from baler_energy.analysis.savings import comparisons, savings, setting_text, wi
 from baler_energy.config.recommended import BALER, CHANGES, RECOMMENDED
 from baler_energy.figures.base import NoData, Tables, runs_and_centre
 from baler_energy.figures.selection import AXES, describe, device_name, interval_text, with_error
+from baler_energy.variants import ENGINES, UPSTREAM, load
 
 __all__ = [
     "NOTHING",
@@ -18,6 +19,7 @@ __all__ = [
     "compared_trainings",
     "factor_words",
     "headline",
+    "read_by_baler",
     "recommended_text",
     "settings_compared",
     "stated_factor",
@@ -68,6 +70,12 @@ def where(shared: Mapping[str, Any]) -> str:
     """Describe the parameters that compared trainings share."""
     left_out = tuple(axis for axis in AXES if axis not in shared)
     return f"{describe(shared, without=left_out)}, {device_name(shared['device'])} run"
+
+
+def read_by_baler(row: Mapping[Any, Any]) -> str:
+    """Ask the engine that is Baler itself whether it reads a setting's network: yes, no, padded or unknown."""
+    answer: str = load(*ENGINES[UPSTREAM]["figures"]).read_as(row["model"], row["pruning"])
+    return answer
 
 
 def recommended_text() -> str:

@@ -1,6 +1,8 @@
 """What figures say about the engine ``upstream``, by topic, and what its functions do; no result depends on it."""
 
-__all__ = ["CALLS", "NOTES"]
+from baler_energy.codecs.upstream.networks import read_as
+
+__all__ = ["CALLS", "NOTES", "read_as"]
 
 NOTES = {
     "meaning": "Baler itself",

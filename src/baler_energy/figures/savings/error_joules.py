@@ -11,14 +11,13 @@ from matplotlib.figure import Figure
 from baler_energy.analysis.pareto import on_front
 from baler_energy.analysis.savings import DEFAULT, setting_points
 from baler_energy.analysis.statistics import flagged
-from baler_energy.codecs.upstream.networks import read_as
 from baler_energy.config.recommended import BALER
 from baler_energy.config.shown import phrase_of
 from baler_energy.figures.base import FigureSpec, Tables, require_rows
 from baler_energy.figures.captions import ERROR_ROWS, EVIDENCE
 from baler_energy.figures.selection import excluded_text, scaled_unit
 from baler_energy.figures.setting_families import family_of, setting_looks
-from baler_energy.figures.setting_rows import change_texts, compared_trainings, recommended_text, where
+from baler_energy.figures.setting_rows import change_texts, compared_trainings, read_by_baler, recommended_text, where
 from baler_energy.figures.style import grid, legend_of_panels, mean_text, open_mark, plain, subtitle
 from baler_energy.figures.trivial import log_axes_of_error
 
@@ -77,7 +76,7 @@ def _labels(part: pd.DataFrame) -> dict[str, str]:
 
 
 def _label(row: Mapping[Any, Any]) -> str:
-    setting, answer = row["setting"], read_as(row["model"], row["pruning"])
+    setting, answer = row["setting"], read_by_baler(row)
     family = f"{family_of(row['changed'])}: ".replace("_", " ") if len(row["changed"]) > 1 else ""
     head = "recommended: " if setting == recommended_text() else family
     words = f"{head}{setting}" + ("" if answer == "yes" else f" (read by Baler: {answer})")

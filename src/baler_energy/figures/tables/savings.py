@@ -4,11 +4,10 @@ import pandas as pd
 
 from baler_energy.analysis.early_stopping import PART, stopped_trainings
 from baler_energy.analysis.savings import QUANTITIES
-from baler_energy.codecs.upstream.networks import read_as
 from baler_energy.figures.base import Tables, TableSpec
 from baler_energy.figures.readable import Row, each, place
 from baler_energy.figures.selection import AXES
-from baler_energy.figures.setting_rows import NOTHING, factor_words, settings_compared, trainings
+from baler_energy.figures.setting_rows import NOTHING, factor_words, read_by_baler, settings_compared, trainings
 from baler_energy.figures.trivial import note_trivial
 
 __all__ = ["TABLE"]
@@ -56,7 +55,7 @@ def _row(row: Row) -> dict[str, str]:
         "change": row["setting"],
         "part": _part(row),
         "error of the default": f"{100 * row['default_error']:.3g} % ({row['default_epochs']} epochs)",
-        "Baler reads it": "-" if pd.isna(row["model"]) else read_as(row["model"], row["pruning"]),
+        "Baler reads it": "-" if pd.isna(row["model"]) else read_by_baler(row),
         "n": f"{row['time_n']}",
     }
     for name in QUANTITIES:
